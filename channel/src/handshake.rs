@@ -1,0 +1,123 @@
+//! HELLO, WELCOME, GO over a bare connection: the I/O around [`wire::hello`](crate::wire::hello).
+
+mod acceptor;
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use crate::endpoint::Endpoint;
+use crate::error::ConnectError;
+use crate::options::Options;
+use crate::records;
+use crate::transport::{Carrier, Connection, Sink, Source};
+use crate::wire::hello::{Hello, HelloDecoder, HelloError, Message, Refusal, Refused, Role, Step};
+pub(crate) use acceptor::{Desk, read_hello, receive_connector};
+
+/// Why no message came.
+enum Failed {
+    /// The connection ended or broke.
+    Lost(io::Error),
+    /// What came is not what should have come.
+    Protocol(HelloError),
+}
+
+async fn send(sink: &mut dyn Sink, message: &Message) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    message.encode(&mut bytes)?;
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match poll_fn(|cx| sink.poll_write(cx, &[IoSlice::new(&bytes[sent..])])).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            n => sent += n,
+        }
+    }
+    poll_fn(|cx| sink.poll_flush(cx)).await
+}
+
+async fn receive(source: &mut dyn Source, decoder: &mut HelloDecoder) -> Result<Message, Failed> {
+    loop {
+        let n = poll_fn(|cx| source.poll_fill(cx))
+            .await
+            .map_err(Failed::Lost)?;
+        if n == 0 {
+            decoder.end_of_input().map_err(Failed::Protocol)?;
+            return Err(Failed::Lost(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let filled = source.filled();
+        let given = filled.len();
+        match decoder.feed(filled).map_err(Failed::Protocol)? {
+            Step::Message { consumed, message } => {
+                source.consume(consumed);
+                return Ok(message);
+            }
+            _ => source.consume(given),
+        }
+    }
+}
+
+/// After the handshake: the connection as channels use it.
+fn carry(connection: Connection, options: &Options) -> Connection {
+    match connection.carrier {
+        Carrier::Native => connection,
+        Carrier::Bytes => records::wrap(connection, options.linger()),
+    }
+}
+
+/// The connector's side. Dropping the future withdraws: the connection is dropped with it.
+pub(crate) async fn connect(
+    mut connection: Connection,
+    endpoint: &Endpoint,
+    broker: &str,
+    from: &str,
+    port: u16,
+    options: &Options,
+) -> Result<Connection, ConnectError> {
+    let lost = |error: io::Error| ConnectError::Lost {
+        endpoint: endpoint.clone(),
+        reason: Arc::new(error),
+    };
+    let failed = |failed| match failed {
+        Failed::Lost(error) => lost(error),
+        Failed::Protocol(error) => ConnectError::Protocol {
+            endpoint: endpoint.clone(),
+            reason: error.to_string(),
+        },
+    };
+    let mut hello = Hello::new(broker, port);
+    hello.from = from.to_owned();
+    hello.capacity = u32::try_from(options.capacity(Some(port))).unwrap_or(u32::MAX);
+    send(&mut *connection.sink, &Message::Hello(hello))
+        .await
+        .map_err(lost)?;
+    let mut decoder = HelloDecoder::new(Role::Connector);
+    match receive(&mut *connection.source, &mut decoder)
+        .await
+        .map_err(failed)?
+    {
+        Message::Refused(refused) => return Err(refusal(refused, endpoint, broker)),
+        // The decoder lets nothing else through.
+        _welcome => {}
+    }
+    send(&mut *connection.sink, &Message::Go)
+        .await
+        .map_err(lost)?;
+    Ok(carry(connection, options))
+}
+
+fn refusal(refused: Refused, endpoint: &Endpoint, broker: &str) -> ConnectError {
+    match refused.reason {
+        Refusal::NoSuchBroker => ConnectError::NoSuchBroker {
+            name: broker.to_owned(),
+            asked: endpoint.to_string(),
+        },
+        Refusal::Closed => ConnectError::Closed {
+            broker: endpoint.to_string(),
+        },
+        // The peer's text is printed escaped: it may hold anything.
+        reason => ConnectError::Refused {
+            endpoint: endpoint.clone(),
+            reason: format!("{reason} ({})", refused.message.escape_debug()),
+        },
+    }
+}

@@ -1,0 +1,56 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod acceptor;
+mod broker;
+mod channel;
+mod connect;
+mod domain;
+mod endpoint;
+mod error;
+#[cfg(feature = "futures-io")]
+mod futures;
+mod handshake;
+mod listening;
+pub mod mem;
+mod options;
+pub mod pipe;
+mod poller;
+mod reader;
+mod reception;
+mod records;
+mod resolve;
+mod shared;
+mod table;
+mod task;
+pub mod transport;
+pub mod wait;
+pub mod wire;
+mod writer;
+
+pub use acceptor::Acceptor;
+pub use broker::{Bound, Broker};
+pub use channel::Channel;
+pub use domain::Domain;
+pub use endpoint::{Endpoint, EndpointError};
+pub use error::{
+    AcceptError, BrokerError, CapacityError, ConnectError, DialError, ListenError, ReadError,
+    ReadExactError, WriteAllError, WriteError,
+};
+pub use options::{
+    DEFAULT_CAPACITY, DEFAULT_HELLO_DEADLINE, DEFAULT_LINGER, DEFAULT_MAX_HELLOS,
+    DEFAULT_MAX_WAITING, Options,
+};
+pub use poller::{Key, Poller};
+pub use reader::Reader;
+pub use resolve::{ResolveError, Resolver};
+pub use shared::{ChannelInfo, Handle, State};
+pub use table::Waiting;
+pub use task::{JoinHandle, Task, TaskPanicked};
+pub use wait::Spin;
+pub use writer::Writer;
+
+/// The examples of the workspace's README compile and run as well.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -1,0 +1,164 @@
+//! What can be set about brokers, listeners and connects.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::wait::Spin;
+
+/// Capacity of a channel's receive buffer unless something else is asked for: 64 KiB, the size of a
+/// Linux pipe, and large enough that two threads rarely meet at its edges.
+pub const DEFAULT_CAPACITY: usize = 64 * 1024;
+
+/// How long a stranger may take to complete its hello, and a connector to answer a welcome.
+pub const DEFAULT_HELLO_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How many connections may be in the middle of their hello at one listener. At about 1 KiB each
+/// this bounds what strangers can cost to 1 MiB.
+pub const DEFAULT_MAX_HELLOS: usize = 1024;
+
+/// How many connectors of other processes may wait at one broker for somebody to accept them.
+pub const DEFAULT_MAX_WAITING: usize = 16 * 1024;
+
+/// How long bytes that were written before a disconnect may take to leave in the background.
+pub const DEFAULT_LINGER: Duration = Duration::from_secs(30);
+
+/// Settings of a broker, a listener or a single connect. Cheap to clone.
+///
+/// Each side sets the buffer that it *receives* into, as with a socket's `SO_RCVBUF`. Capacities
+/// are rounded up to the next power of two; zero and more than 1 GiB are refused with an error
+/// where they are used.
+///
+/// ```
+/// use channel::Options;
+/// let options = Options::new().with_capacity(4096).with_port_capacity(7, 1 << 20);
+/// assert_eq!((options.capacity(None), options.capacity(Some(7))), (4096, 1 << 20));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+pub struct Options {
+    capacity: usize,
+    port_capacity: BTreeMap<u16, usize>,
+    spin: Spin,
+    hello_deadline: Duration,
+    max_hellos: usize,
+    max_waiting: usize,
+    linger: Duration,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    port: Option<u16>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            capacity: DEFAULT_CAPACITY,
+            port_capacity: BTreeMap::new(),
+            spin: Spin::default(),
+            hello_deadline: DEFAULT_HELLO_DEADLINE,
+            max_hellos: DEFAULT_MAX_HELLOS,
+            max_waiting: DEFAULT_MAX_WAITING,
+            linger: DEFAULT_LINGER,
+            port: None,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults.
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// Sets the capacity in bytes of the receive buffer.
+    pub fn with_capacity(mut self, bytes: usize) -> Options {
+        self.capacity = bytes;
+        self
+    }
+
+    /// Sets the capacity in bytes of the receive buffer of channels accepted at one port. It holds
+    /// for connectors that come after the broker was made with these options.
+    pub fn with_port_capacity(mut self, port: u16, bytes: usize) -> Options {
+        self.port_capacity.insert(port, bytes);
+        self
+    }
+
+    /// Sets how long a blocking call may spin before it sleeps.
+    pub fn with_spin(mut self, spin: Spin) -> Options {
+        self.spin = spin;
+        self
+    }
+
+    /// Sets how long a stranger may take to complete its hello.
+    pub fn with_hello_deadline(mut self, limit: Duration) -> Options {
+        self.hello_deadline = limit;
+        self
+    }
+
+    /// Sets how many connections may be in the middle of their hello at one listener. When one more
+    /// comes, the oldest is dropped.
+    pub fn with_max_hellos(mut self, count: usize) -> Options {
+        self.max_hellos = count.max(1);
+        self
+    }
+
+    /// Sets how many remote connectors may wait at the broker; one more is refused.
+    pub fn with_max_waiting(mut self, count: usize) -> Options {
+        self.max_waiting = count;
+        self
+    }
+
+    /// Sets how long bytes that were written before a disconnect may take to leave.
+    pub fn with_linger(mut self, limit: Duration) -> Options {
+        self.linger = limit;
+        self
+    }
+
+    /// The same options, for a transport: this is the port that is asked for.
+    pub(crate) fn for_port(&self, port: u16) -> Options {
+        let mut options = self.clone();
+        options.port = Some(port);
+        options
+    }
+
+    /// The port that a dial is for, where it is known. For transports.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The capacity asked for, in bytes, for channels at `port`, or at any port without a setting
+    /// of its own.
+    pub fn capacity(&self, port: Option<u16>) -> usize {
+        port.and_then(|port| self.port_capacity.get(&port).copied())
+            .unwrap_or(self.capacity)
+    }
+
+    /// All capacities that are set.
+    pub(crate) fn capacities(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.capacity).chain(self.port_capacity.values().copied())
+    }
+
+    /// How long a blocking call may spin before it sleeps.
+    pub fn spin(&self) -> Spin {
+        self.spin
+    }
+
+    /// How long a stranger may take to complete its hello.
+    pub fn hello_deadline(&self) -> Duration {
+        self.hello_deadline
+    }
+
+    /// How many connections may be in the middle of their hello at one listener.
+    pub fn max_hellos(&self) -> usize {
+        self.max_hellos
+    }
+
+    /// How many remote connectors may wait at the broker.
+    pub fn max_waiting(&self) -> usize {
+        self.max_waiting
+    }
+
+    /// How long bytes that were written before a disconnect may take to leave.
+    pub fn linger(&self) -> Duration {
+        self.linger
+    }
+}

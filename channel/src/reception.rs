@@ -1,0 +1,265 @@
+//! The one background thread of the process: a small waker executor.
+//!
+//! It polls listeners, unfinished hellos, waiting remote connectors, bytes that linger after a
+//! disconnect, and the late looks of pipes; none of them has a thread of its own. It starts with the first of them. It never
+//! runs a user's code, and nothing that blocks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+/// So many jobs run between two looks at the timers: jobs that are always ready don't put off a
+/// deadline, and an idle look costs little beside them.
+const JOBS_BETWEEN_TIMERS: usize = 16;
+/// Whoever cancels a job that is being polled waits so long for the end of that poll. Polls don't
+/// block: one that takes longer waits for the caller itself, or is a transport's bug.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
+
+/// Starts a job on the reception thread.
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Job {
+    let job = Arc::new(JobInner {
+        future: Mutex::new(Some(Box::pin(future))),
+        queued: AtomicBool::new(false),
+        cancelled: AtomicBool::new(false),
+    });
+    job.clone().wake();
+    Job(job)
+}
+
+/// A job on the reception thread. Goes on when this is dropped.
+#[derive(Clone)]
+pub(crate) struct Job(Arc<JobInner>);
+
+impl Job {
+    /// Has the future dropped: right here, or if it is in the middle of a long poll, after that.
+    pub(crate) fn cancel(&self) {
+        // Release, with the Acquire load in `run`.
+        self.0.cancelled.store(true, Ordering::Release);
+        // On the reception thread only the job itself can be in the middle of a poll.
+        let limit = if Reception::is_current() {
+            Duration::ZERO
+        } else {
+            LONGEST_POLL
+        };
+        match self.0.future.try_lock_for(limit) {
+            Some(mut slot) => {
+                let future = slot.take();
+                drop(slot);
+                drop_quietly(future);
+            }
+            None => self.0.clone().wake(),
+        }
+    }
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A transport's bug costs its own connection, not the thread that drops it.
+fn drop_quietly(future: Option<Work>) {
+    if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
+        tracing::error!(target: "channel", "a transport panicked when it was dropped");
+    }
+}
+
+struct JobInner {
+    future: Mutex<Option<Work>>,
+    queued: AtomicBool,
+    cancelled: AtomicBool,
+}
+
+impl Wake for JobInner {
+    fn wake(self: Arc<Self>) {
+        // AcqRel, with the swap in `run`: what came before a wake that finds the job queued is seen
+        // by the poll.
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            let reception = Reception::get();
+            reception.state.lock().ready.push_back(self);
+            reception.news.notify_one();
+        }
+    }
+}
+
+impl JobInner {
+    fn run(self: Arc<Self>) {
+        // AcqRel, with the swap in `wake`.
+        self.queued.swap(false, Ordering::AcqRel);
+        let mut slot = self.future.lock();
+        let Some(future) = &mut *slot else { return };
+        // Acquire, with the Release store in `cancel`.
+        let over = self.cancelled.load(Ordering::Acquire) || {
+            let waker = Waker::from(self.clone());
+            let mut cx = Context::from_waker(&waker);
+            let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)));
+            if poll.is_err() {
+                // A transport's bug costs its own connection, not the thread.
+                tracing::error!(target: "channel", "a transport panicked on the reception thread");
+            }
+            !matches!(poll, Ok(Poll::Pending))
+        };
+        if over {
+            // Before the lock is released: whoever cancels it at this moment waits for that.
+            drop_quietly(slot.take());
+        }
+    }
+}
+
+impl Drop for JobInner {
+    fn drop(&mut self) {
+        drop_quietly(self.future.get_mut().take());
+    }
+}
+
+struct Reception {
+    state: Mutex<State>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    ready: VecDeque<Arc<JobInner>>,
+    timers: BTreeMap<(Instant, u64), Waker>,
+    next_timer: u64,
+}
+
+static THREAD: OnceLock<ThreadId> = OnceLock::new();
+
+impl Reception {
+    fn get() -> &'static Reception {
+        static RECEPTION: OnceLock<Reception> = OnceLock::new();
+        static STARTED: AtomicBool = AtomicBool::new(false);
+        let reception = RECEPTION.get_or_init(|| Reception {
+            state: Mutex::default(),
+            news: Condvar::new(),
+        });
+        // Relaxed: who starts the thread hands it all that it needs.
+        if !STARTED.load(Ordering::Relaxed) && !STARTED.swap(true, Ordering::Relaxed) {
+            let thread = std::thread::Builder::new().name("channel-reception".into());
+            if let Err(error) = thread.spawn(|| reception.run()) {
+                // No panic in whoever writes or listens: the jobs keep, and the next need tries
+                // again.
+                STARTED.store(false, Ordering::Relaxed);
+                tracing::error!(
+                    target: "channel", %error,
+                    "the reception thread cannot be started: raise the limit of threads"
+                );
+            }
+        }
+        reception
+    }
+
+    fn is_current() -> bool {
+        THREAD.get() == Some(&std::thread::current().id())
+    }
+
+    fn run(&self) -> ! {
+        THREAD.get_or_init(|| std::thread::current().id());
+        let mut state = self.state.lock();
+        loop {
+            for _ in 0..JOBS_BETWEEN_TIMERS {
+                let Some(job) = state.ready.pop_front() else {
+                    break;
+                };
+                drop(state);
+                job.run();
+                state = self.state.lock();
+            }
+            let first = state.timers.first_key_value().map(|(&(due, _), _)| due);
+            let now = Instant::now();
+            match first {
+                Some(due) if due <= now => {
+                    let later = state.timers.split_off(&(now, u64::MAX));
+                    let over = std::mem::replace(&mut state.timers, later);
+                    drop(state);
+                    over.into_values().for_each(Waker::wake);
+                    state = self.state.lock();
+                }
+                _ if !state.ready.is_empty() => {}
+                Some(due) => {
+                    self.news.wait_until(&mut state, due);
+                }
+                None => self.news.wait(&mut state),
+            }
+        }
+    }
+}
+
+/// Lets other jobs run, and a time limit around this one be seen.
+pub(crate) async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Ready when `until` has passed; never, if there is none.
+pub(crate) fn sleep_until(until: Option<Instant>) -> Sleep {
+    Sleep { until, timer: None }
+}
+
+pub(crate) struct Sleep {
+    until: Option<Instant>,
+    timer: Option<u64>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(until) = self.until else {
+            return Poll::Pending;
+        };
+        if Instant::now() >= until {
+            return Poll::Ready(());
+        }
+        let reception = Reception::get();
+        // Cloned and dropped outside of the lock: it may be anybody's code.
+        let waker = cx.waker().clone();
+        let mut state = reception.state.lock();
+        let number = *self.timer.get_or_insert_with(|| {
+            state.next_timer += 1;
+            state.next_timer
+        });
+        let old = state.timers.insert((until, number), waker);
+        drop(state);
+        drop(old);
+        reception.news.notify_one();
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let (Some(until), Some(number)) = (self.until, self.timer) {
+            let old = Reception::get()
+                .state
+                .lock()
+                .timers
+                .remove(&(until, number));
+            drop(old);
+        }
+    }
+}
+
+/// `future`'s result, or `None` once `until` has passed.
+pub(crate) async fn within<F: Future>(until: Option<Instant>, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let mut sleep = sleep_until(until);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|()| None),
+    })
+    .await
+}

@@ -1,0 +1,234 @@
+//! The outbound stream: the carrier's sink, and the bytes of a record that it did not take.
+
+use std::io::{self, IoSlice};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
+
+use super::inbound::Failure;
+use super::{ENDED, FINISHED, LEFT, LOST, SEALED, SOURCE_DROPPED, STOPPED, Shared, not_connected};
+use crate::transport::Sink;
+use crate::wire::record::{MAX_RECORD, encode_abort, encode_data, encode_end, encode_receipt};
+
+/// Slices in one vectored write: the header and what the user gives. More slices than that are taken
+/// by the next write. Enough for any framing; and they lie on the stack.
+const SLICES: usize = 16;
+
+pub(super) struct Outbound {
+    /// Gone when the carrier was let go.
+    sink: Option<Box<dyn Sink>>,
+    /// Bytes that count as written and that the carrier did not take yet: the rest of at most one
+    /// DATA record, then RECEIPT and END. While it is empty, the stream stands between two records.
+    pending: Vec<u8>,
+    /// How much of `pending` has left.
+    sent: usize,
+    /// END was queued.
+    end: bool,
+    /// RECEIPT was queued.
+    receipt: bool,
+    /// The carrier's own end was given.
+    finished: bool,
+    failed: Option<Failure>,
+    /// The linger job runs.
+    pub(super) lingering: bool,
+    /// When this side began to close: the linger time runs from here.
+    pub(super) closing_since: Option<Instant>,
+}
+
+impl Outbound {
+    pub(super) fn new(sink: Box<dyn Sink>) -> Outbound {
+        Outbound {
+            sink: Some(sink),
+            pending: Vec::new(),
+            sent: 0,
+            end: false,
+            receipt: false,
+            finished: false,
+            failed: None,
+            lingering: false,
+            closing_since: None,
+        }
+    }
+
+    /// Bytes that wait for the carrier.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.len() - self.sent
+    }
+
+    /// Whether nothing is left to be sent, or nothing can be.
+    pub(super) fn is_done(&self) -> bool {
+        self.sink.is_none() || self.failed.is_some() || self.finished
+    }
+
+    /// Why nothing can be sent.
+    pub(super) fn refusal(&self, shared: &Shared) -> Option<io::Error> {
+        let flags = shared.flags();
+        if flags & LEFT != 0 {
+            Some(not_connected("this side has disconnected"))
+        } else if flags & STOPPED != 0 {
+            let why = "the peer reads no more";
+            Some(io::Error::new(io::ErrorKind::BrokenPipe, why))
+        } else if flags & LOST != 0 {
+            let why = "the peer is lost";
+            Some(io::Error::new(io::ErrorKind::ConnectionReset, why))
+        } else {
+            self.failed.as_ref().map(Failure::error)
+        }
+    }
+
+    /// Takes at most one record's worth of `bufs`, which hold at least one byte.
+    pub(super) fn poll_write(
+        &mut self,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(error) = self.refusal(shared) {
+            return Poll::Ready(Err(error));
+        }
+        // Nothing may follow END. That it was queued is known under the lock only.
+        if self.end {
+            return Poll::Ready(Err(not_connected("this side has finished writing")));
+        }
+        ready!(self.poll_drain(cx))?;
+
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let (mut used, mut len) = (1, 0);
+        for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
+            if used == SLICES || len == MAX_RECORD {
+                break;
+            }
+            let buf = &buf[..buf.len().min(MAX_RECORD - len)];
+            slices[used] = IoSlice::new(buf);
+            used += 1;
+            len += buf.len();
+        }
+        let header = encode_data(len);
+        slices[0] = IoSlice::new(&header);
+
+        let taken = ready!(self.poll_carrier(cx, &slices[..used]))?;
+        // The header has promised the payload: what the carrier left must follow, whatever the
+        // user does next, so it is ours now.
+        self.keep(&slices[..used], taken);
+        // Relaxed: see the field. Only written under the lock that is held here.
+        let written = shared.written.load(Ordering::Relaxed) + len as u64;
+        shared.written.store(written, Ordering::Relaxed);
+        Poll::Ready(Ok(len))
+    }
+
+    /// Copies what lies behind the first `taken` bytes of `slices` into `pending`, which is empty.
+    fn keep(&mut self, slices: &[IoSlice<'_>], mut taken: usize) {
+        for slice in slices {
+            let n = taken.min(slice.len());
+            taken -= n;
+            self.pending.extend_from_slice(&slice[n..]);
+        }
+    }
+
+    /// Sends what is pending, then the carrier's end if it is due. An error stays.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.pending() > 0 {
+            let pending = std::mem::take(&mut self.pending);
+            let poll = self.poll_carrier(cx, &[IoSlice::new(&pending[self.sent..])]);
+            if self.failed.is_none() {
+                self.pending = pending;
+            }
+            self.sent += ready!(poll)?;
+        }
+        // An idle channel owns no buffer.
+        self.pending = Vec::new();
+        self.sent = 0;
+        if self.end && self.receipt && !self.is_done() {
+            self.finished = true;
+            if let Some(Err(error)) = self.sink.as_mut().map(|sink| sink.finish()) {
+                return Poll::Ready(Err(self.fail(Failure::of_carrier(&error))));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends what is pending, and what the carrier itself holds back.
+    pub(super) fn poll_flush(
+        &mut self,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(error) = self.refusal(shared) {
+            return Poll::Ready(Err(error));
+        }
+        ready!(self.poll_drain(cx))?;
+        let Some(sink) = &mut self.sink else {
+            return Poll::Ready(Ok(()));
+        };
+        let result = ready!(sink.poll_flush(cx));
+        Poll::Ready(result.map_err(|error| self.fail(Failure::of_carrier(&error))))
+    }
+
+    /// One write to the carrier.
+    fn poll_carrier(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let Some(failure) = &self.failed {
+            return Poll::Ready(Err(failure.error()));
+        }
+        let Some(sink) = &mut self.sink else {
+            return Poll::Ready(Err(not_connected("the connection is closed")));
+        };
+        let failure = match ready!(sink.poll_write(cx, bufs)) {
+            Ok(0) => Failure::new(io::ErrorKind::WriteZero, "the carrier takes no more bytes"),
+            Ok(n) => return Poll::Ready(Ok(n)),
+            Err(error) => Failure::of_carrier(&error),
+        };
+        Poll::Ready(Err(self.fail(failure)))
+    }
+
+    fn fail(&mut self, failure: Failure) -> io::Error {
+        self.pending = Vec::new();
+        self.sent = 0;
+        let failure = self.failed.insert(failure);
+        failure.error()
+    }
+
+    /// Queues RECEIPT and END, each once, when its time has come.
+    pub(super) fn queue_what_is_due(&mut self, shared: &Shared) {
+        let flags = shared.flags();
+        if !self.receipt && flags & (LEFT | SOURCE_DROPPED | ENDED) != 0 {
+            self.receipt = true;
+            // Relaxed: see the field. From here on no read counts, so the number is exact.
+            let read = shared.read.fetch_or(SEALED, Ordering::Relaxed) & !SEALED;
+            self.queue(&encode_receipt(read));
+        }
+        if !self.end && flags & (LEFT | FINISHED) != 0 {
+            self.end = true;
+            // Relaxed: written under the lock that is held here.
+            self.queue(&encode_end(shared.written.load(Ordering::Relaxed)));
+        }
+    }
+
+    fn queue(&mut self, record: &[u8]) {
+        if self.failed.is_none() && self.sink.is_some() {
+            self.pending.extend_from_slice(record);
+        }
+    }
+
+    /// Sends ABORT, if there is a place for it and it leaves at once; nothing else from now on.
+    pub(super) fn abort(&mut self) {
+        if self.pending() == 0 && !self.finished {
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = self.poll_carrier(&mut cx, &[IoSlice::new(&encode_abort())]);
+        }
+        self.fail(Failure::new(
+            io::ErrorKind::NotConnected,
+            "this side has aborted",
+        ));
+    }
+
+    /// Hands out the carrier's sink, to be dropped without the lock.
+    pub(super) fn let_go(&mut self) -> Option<Box<dyn Sink>> {
+        self.pending = Vec::new();
+        self.sent = 0;
+        self.sink.take()
+    }
+}

@@ -1,0 +1,131 @@
+//! The writer's half.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::outbound::Outbound;
+use super::{FINISHED, LEFT, SINK_DROPPED, STOPPED, Shared, not_connected};
+use crate::transport::Sink;
+
+/// A writer that never has to wait looks at the peer's news once in so many writes. A task that only
+/// writes, to a peer that discards, would not hear of its going otherwise before the carrier is
+/// torn down. Each look costs a read of the carrier that finds nothing.
+const LOOK_EVERY: u32 = 16;
+
+/// Sends each write as one record.
+///
+/// The blocking forms are the trait's own, which park on a waker: see the module's documentation.
+pub(super) struct RecordSink {
+    shared: Arc<Shared>,
+    writes: u32,
+}
+
+impl RecordSink {
+    pub(super) fn new(shared: Arc<Shared>) -> RecordSink {
+        RecordSink { shared, writes: 0 }
+    }
+
+    /// Tries, leaves the waker, tries again, and then looks whether the peer still reads.
+    fn poll_with<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: impl Fn(&mut Outbound, &Shared, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let shared = &self.shared;
+        // Most attempts succeed. A waker that was left for one that did would be woken for nothing,
+        // with everything that comes inbound.
+        if let Poll::Ready(result) = self.attempt(&attempt) {
+            return Poll::Ready(self.judge(result));
+        }
+        shared.wakers.writer.set(cx.waker());
+        if let Poll::Ready(result) = self.attempt(&attempt) {
+            return Poll::Ready(self.judge(result));
+        }
+        shared.look_and_answer(true);
+        match shared.outbound.lock().refusal(shared) {
+            Some(error) => Poll::Ready(Err(error)),
+            None => Poll::Pending,
+        }
+    }
+
+    fn attempt<T>(
+        &self,
+        attempt: impl Fn(&mut Outbound, &Shared, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let mut cx = Context::from_waker(&self.shared.outbound_news);
+        let mut out = self.shared.outbound.lock();
+        let poll = attempt(&mut out, &self.shared, &mut cx);
+        // What the carrier left of a record leaves also if no further call comes. A job that runs
+        // may wait for room that this very attempt has used: then nobody else wakes it. After
+        // `Pending`, the carrier does.
+        if out.pending() > 0 && (poll.is_ready() || !out.lingering) {
+            self.shared.linger_on(out);
+        }
+        poll
+    }
+
+    /// When the carrier refuses, the reason may have arrived already: a peer that has stopped
+    /// reading in an orderly way is not a lost one.
+    fn judge<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        let Err(error) = result else { return result };
+        if error.kind() == io::ErrorKind::NotConnected {
+            return Err(error);
+        }
+        if !self.shared.has_any(STOPPED) {
+            self.shared.look_and_answer(false);
+        }
+        Err(self
+            .shared
+            .outbound
+            .lock()
+            .refusal(&self.shared)
+            .unwrap_or(error))
+    }
+}
+
+impl Sink for RecordSink {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(match self.shared.outbound.lock().refusal(&self.shared) {
+                Some(error) => Err(error),
+                None => Ok(0),
+            });
+        }
+        self.writes = self.writes.wrapping_add(1);
+        if self.writes.is_multiple_of(LOOK_EVERY) {
+            self.shared.look_and_answer(false);
+        }
+        self.poll_with(cx, |out, shared, cx| out.poll_write(shared, cx, bufs))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_with(cx, Outbound::poll_flush)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if self.shared.has_any(LEFT) {
+            return Err(not_connected("this side has disconnected"));
+        }
+        self.shared.set(FINISHED);
+        self.shared.settle();
+        match self.shared.outbound.lock().refusal(&self.shared) {
+            // A peer that reads no more misses nothing by the end.
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for RecordSink {
+    fn drop(&mut self) {
+        self.shared.set(FINISHED | SINK_DROPPED);
+        self.shared.settle();
+        // Its waker is not kept for the time that the rest lingers.
+        self.shared.wakers.writer.wake();
+    }
+}

@@ -1,0 +1,240 @@
+//! The reader's half.
+
+use std::io::{self, IoSliceMut};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use super::inbound::Inbound;
+use super::{CLOSED, ENDED, LEFT, SEALED, SOURCE_DROPPED, Shared, not_connected};
+use crate::transport::Source;
+
+/// Lends payload where the carrier has it, without a copy.
+///
+/// The blocking forms are the trait's own, which park on a waker: see the module's documentation.
+pub(super) struct RecordSource {
+    shared: Arc<Shared>,
+    /// The stream, while some of it is lent. It is in the slot otherwise.
+    held: Option<Box<Inbound>>,
+    /// How much of the payload was shown to the application and not consumed yet.
+    lent: usize,
+}
+
+impl RecordSource {
+    pub(super) fn new(shared: Arc<Shared>) -> RecordSource {
+        RecordSource {
+            shared,
+            held: None,
+            lent: 0,
+        }
+    }
+
+    /// The stream, to be put back or held.
+    fn take(&mut self) -> io::Result<Box<Inbound>> {
+        self.lent = 0;
+        let stream = self.held.take();
+        if self.shared.has_any(LEFT) {
+            if let Some(stream) = stream {
+                self.shared.put_back(stream, false);
+            }
+            return Err(not_connected("this side has disconnected"));
+        }
+        stream
+            .or_else(|| self.shared.inbound.lock().stream.take())
+            .ok_or_else(|| not_connected("the connection is closed"))
+    }
+
+    /// Waits for payload or the end.
+    fn poll_payload(&self, stream: &mut Inbound, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        // What has arrived already needs no waker.
+        if stream.decode(&self.shared) {
+            return Poll::Ready(stream.outcome());
+        }
+        self.shared.wakers.reader.set(cx.waker());
+        // A disconnect sets its flag, then wakes. If it did not find this waker, the flag is seen
+        // here: both went through the lock of the waker's slot.
+        if self.shared.has_any(LEFT) {
+            return Poll::Ready(Err(not_connected("this side has disconnected")));
+        }
+        stream.poll_payload(
+            &self.shared,
+            &mut Context::from_waker(&self.shared.inbound_news),
+        )
+    }
+
+    /// Fills `out` from all records that have arrived: one call may take many small ones.
+    fn gather(&self, stream: &mut Inbound, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let mut room = Room::new(out);
+        let mut total = 0;
+        loop {
+            let n = room.put(stream.payload());
+            if !self.shared.count_read(n) {
+                // The peer was told what was read before. These bytes were not.
+                return match total {
+                    0 if n > 0 => Err(not_connected("this side has disconnected")),
+                    total => Ok(total),
+                };
+            }
+            stream.consume(n);
+            total += n;
+            // Goes on even if there is no more room: when END comes next, the receipt leaves now.
+            if !stream.decode(&self.shared) || stream.payload().is_empty() || room.is_full() {
+                return Ok(total);
+            }
+        }
+    }
+}
+
+impl Source for RecordSource {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut stream = self.take()?;
+        let before = self.shared.flags();
+        let poll = self.poll_payload(&mut stream, cx);
+        match &poll {
+            Poll::Ready(Ok(n)) if *n > 0 => {
+                self.lent = *n;
+                self.held = Some(stream);
+            }
+            other => self.shared.put_back(stream, other.is_pending()),
+        }
+        self.shared.pass_on(before);
+        poll
+    }
+
+    fn filled(&self) -> &[u8] {
+        match &self.held {
+            Some(stream) => &stream.payload()[..self.lent],
+            None => &[],
+        }
+    }
+
+    fn consume(&mut self, n: usize) {
+        assert!(n <= self.lent, "consume({n}) of {} lent bytes", self.lent);
+        let Some(mut stream) = self.held.take() else {
+            return;
+        };
+        let before = self.shared.flags();
+        // Bytes that are consumed after a disconnect do not count any more.
+        self.shared.count_read(n);
+        stream.consume(n);
+        self.lent -= n;
+        if self.lent > 0 {
+            self.held = Some(stream);
+            return;
+        }
+        // END may have arrived with these bytes: then the receipt leaves now.
+        stream.decode(&self.shared);
+        self.shared.put_back(stream, false);
+        self.shared.pass_on(before);
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut stream = self.take()?;
+        let before = self.shared.flags();
+        let poll = match self.poll_payload(&mut stream, cx) {
+            Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(self.gather(&mut stream, out)),
+            other => other,
+        };
+        self.shared.put_back(stream, poll.is_pending());
+        self.shared.pass_on(before);
+        poll
+    }
+}
+
+impl Drop for RecordSource {
+    fn drop(&mut self) {
+        self.shared.set(SOURCE_DROPPED);
+        if let Some(stream) = self.held.take() {
+            self.shared.put_back(stream, false);
+        }
+        self.shared.settle();
+        // Whoever looks at the stream now discards what lies in its way. And the reader's waker is
+        // not kept for the time that the rest lingers.
+        self.shared.wakers.wake_all();
+    }
+}
+
+impl Shared {
+    /// Counts bytes as read by the application; `false` if the peer was told the count already.
+    fn count_read(&self, n: usize) -> bool {
+        // Relaxed: see the field. Nobody else counts; the one thing that can come in between is
+        // the seal.
+        let read = self.read.load(Ordering::Relaxed);
+        read & SEALED == 0
+            && self
+                .read
+                .compare_exchange(read, read + n as u64, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Puts the inbound stream into its slot. `armed`: the carrier was polled last and said
+    /// `Pending`, so it will wake all who wait.
+    fn put_back(&self, stream: Box<Inbound>, armed: bool) {
+        let mut slot = self.inbound.lock();
+        // `close` sets the flag before it empties the slot.
+        let (wake, closed) = if self.has_any(CLOSED) {
+            (false, Some(stream))
+        } else {
+            slot.stream = Some(stream);
+            (!armed && std::mem::take(&mut slot.wanted), None)
+        };
+        drop(slot);
+        drop(closed);
+        if wake {
+            self.wakers.wake_others();
+        }
+    }
+
+    /// Tells others what the reader came across, if anything, since `before`.
+    fn pass_on(self: &Arc<Self>, before: u16) {
+        let now = self.flags();
+        if now == before {
+            return;
+        }
+        if now & ENDED != 0 && before & ENDED == 0 {
+            self.settle();
+            // A peer that left in two steps has its RECEIPT behind its END: the next write fails.
+            self.look(false);
+        }
+        self.wakers.wake_others();
+    }
+}
+
+/// Where the next byte goes in several slices, without touching the slices themselves.
+struct Room<'a, 'b> {
+    out: &'a mut [IoSliceMut<'b>],
+    /// The slice, and the place in it.
+    at: (usize, usize),
+}
+
+impl<'a, 'b> Room<'a, 'b> {
+    fn new(out: &'a mut [IoSliceMut<'b>]) -> Self {
+        Room { out, at: (0, 0) }
+    }
+
+    /// Copies as much as fits; returns how much.
+    fn put(&mut self, mut from: &[u8]) -> usize {
+        let given = from.len();
+        while !from.is_empty() && !self.is_full() {
+            let (slice, place) = self.at;
+            let to = &mut self.out[slice][place..];
+            let n = to.len().min(from.len());
+            to[..n].copy_from_slice(&from[..n]);
+            from = &from[n..];
+            self.at.1 += n;
+        }
+        given - from.len()
+    }
+
+    /// Steps over slices that have no room.
+    fn is_full(&mut self) -> bool {
+        while self.at.0 < self.out.len() && self.at.1 == self.out[self.at.0].len() {
+            self.at = (self.at.0 + 1, 0);
+        }
+        self.at.0 == self.out.len()
+    }
+}

@@ -1,0 +1,158 @@
+//! What became of the tail.
+
+use super::*;
+use crate::wire::record::{encode_end, encode_receipt};
+
+fn pending(control: &dyn Control) -> bool {
+    now(|cx| control.poll_receipt(cx)).is_pending()
+}
+
+// shows C9
+#[test]
+fn complete_when_the_application_has_read_the_last_byte_not_before() {
+    let (mut a, mut b) = pair(64, usize::MAX);
+    write_all(&mut *a.sink, b"tail").unwrap();
+    a.sink.finish().unwrap();
+    assert!(pending(&*a.control));
+    assert_eq!(b.source.fill(limit()).unwrap(), 4);
+    b.source.consume(3);
+    assert!(pending(&*a.control), "in the buffer is not read");
+    b.source.consume(1);
+    // The end lay behind the last byte: no further call is needed.
+    assert_eq!(receipt(&*a.control), Receipt::Complete);
+
+    // The same for a read that copies.
+    let (mut a, mut b) = pair(64, usize::MAX);
+    write_all(&mut *a.sink, b"tail").unwrap();
+    a.sink.finish().unwrap();
+    assert_eq!(read(&mut *b.source, 4).unwrap(), b"tail");
+    assert_eq!(receipt(&*a.control), Receipt::Complete);
+}
+
+// shows C9
+#[test]
+fn a_receipt_wakes_who_waits_for_it() {
+    let (mut a, mut b) = pair(16, 5);
+    write_all(&mut *a.sink, &pattern(100)).unwrap();
+    let control = a.control.clone();
+    let waiter = thread::spawn(move || receipt(&*control));
+    a.sink.finish().unwrap();
+    assert_eq!(read_to_end(&mut *b.source).0, pattern(100));
+    assert_eq!(waiter.join().unwrap(), Receipt::Complete);
+}
+
+// shows C9
+#[test]
+fn partial_when_the_peer_stopped_before() {
+    for how in 0..3 {
+        let (mut a, mut b) = pair(64, usize::MAX);
+        write_all(&mut *a.sink, b"0123456789").unwrap();
+        assert_eq!(read(&mut *b.source, 4).unwrap(), b"0123");
+        match how {
+            0 => drop(b.source),
+            1 => b.control.disconnect(Disconnect::Orderly),
+            _ => drop((b.source, b.sink)),
+        }
+        assert_eq!(receipt(&*a.control), Receipt::Partial { read: 4 });
+        a.control.disconnect(Disconnect::Orderly);
+        assert_eq!(receipt(&*a.control), Receipt::Partial { read: 4 });
+    }
+}
+
+// shows C9
+#[test]
+fn unknown_when_the_peer_is_lost_or_not_to_be_believed() {
+    let (mut a, bare) = half_bare(64);
+    write_all(&mut *a.sink, b"tail").unwrap();
+    a.sink.finish().unwrap();
+    assert!(pending(&*a.control));
+    bare.control.disconnect(Disconnect::Abort);
+    assert_eq!(receipt(&*a.control), Receipt::Unknown);
+
+    let (mut a, mut bare) = half_bare(64);
+    write_all(&mut *a.sink, b"tail").unwrap();
+    a.sink.finish().unwrap();
+    write_all(&mut *bare.sink, &encode_receipt(5)).unwrap();
+    assert_eq!(receipt(&*a.control), Receipt::Unknown);
+
+    // Lost after it had told: what it told stands.
+    let (mut a, mut bare) = half_bare(64);
+    write_all(&mut *a.sink, b"tail").unwrap();
+    a.sink.finish().unwrap();
+    let told = [encode_receipt(2), encode_receipt(4)].concat();
+    write_all(&mut *bare.sink, &told).unwrap();
+    bare.sink.finish().unwrap();
+    assert_eq!(receipt(&*a.control), Receipt::Partial { read: 2 });
+    assert_eq!(kind(a.source.fill(limit())), io::ErrorKind::ConnectionReset);
+    assert_eq!(receipt(&*a.control), Receipt::Partial { read: 2 });
+}
+
+// shows C9
+#[test]
+fn waiting_for_a_receipt_takes_no_bytes_from_a_reader_but_discards_after_a_disconnect() {
+    for leave in [false, true] {
+        let (mut a, mut bare) = half_bare(64);
+        write_all(&mut *a.sink, b"tail").unwrap();
+        a.sink.finish().unwrap();
+        let inbound = [&records(&[b"unread"])[..], &encode_receipt(4)].concat();
+        write_all(&mut *bare.sink, &inbound).unwrap();
+        assert!(pending(&*a.control), "it lies behind bytes for the reader");
+        if leave {
+            a.control.disconnect(Disconnect::Orderly);
+        } else {
+            assert_eq!(read(&mut *a.source, 9).unwrap(), b"unread");
+        }
+        assert_eq!(receipt(&*a.control), Receipt::Complete);
+    }
+}
+
+// shows C9
+#[test]
+fn a_receipt_comes_behind_the_end_too() {
+    let (mut a, mut bare) = half_bare(64);
+    write_all(&mut *bare.sink, &encode_end(0)).unwrap();
+    assert_eq!(a.source.fill(limit()).unwrap(), 0);
+    write_all(&mut *a.sink, b"tail").unwrap();
+    let control = a.control.clone();
+    let waiter = thread::spawn(move || receipt(&*control));
+    write_all(&mut *bare.sink, &encode_receipt(4)).unwrap();
+    assert_eq!(waiter.join().unwrap(), Receipt::Complete);
+    let refused = a.sink.write(&[IoSlice::new(b"x")], limit());
+    assert_eq!(kind(refused), io::ErrorKind::BrokenPipe);
+}
+
+// shows C4, C9
+#[test]
+fn the_count_is_exact_whenever_the_disconnect_comes() {
+    for round in 0..300u64 {
+        let (mut a, mut b) = pair(64, 1 + round as usize % 30);
+        let (at_a, at_b) = (a.control.clone(), b.control.clone());
+        let writer = thread::spawn(move || {
+            let mut written = 0;
+            while let Ok(n) = a.sink.write(&[IoSlice::new(&[7; 20])], limit()) {
+                written += n as u64;
+            }
+            (written, a)
+        });
+        let reader = thread::spawn(move || {
+            let mut read_all = 0;
+            while let Ok(bytes) = read(&mut *b.source, 13) {
+                read_all += bytes.len() as u64;
+            }
+            (read_all, b)
+        });
+        eventually("some bytes pass", || at_b.totals().read > round * 5);
+        at_b.disconnect(Disconnect::Orderly);
+        let (read_all, b) = reader.join().unwrap();
+        let (written, a) = writer.join().unwrap();
+        assert_eq!(at_b.totals().read, read_all);
+        assert_eq!(at_a.totals().written, written);
+        let expected = if read_all == written {
+            Receipt::Complete
+        } else {
+            Receipt::Partial { read: read_all }
+        };
+        assert_eq!(receipt(&*at_a), expected, "round {round}");
+        drop((a, b));
+    }
+}

@@ -1,0 +1,202 @@
+//! The command line.
+
+use std::time::Duration;
+
+use channel::Endpoint;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::human;
+
+/// An echo server and its clients, over one channel interface and any transport.
+///
+/// Without a command it runs the formal test: the numbers 0 to 255 to an echo server and back.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  echo-demo                             the formal test, in memory
+  echo-demo client                      type lines and get them back
+  cat file | echo-demo client | cmp - file
+  echo-demo load --clients 200 --bytes 1MiB
+  echo-demo bench --size 64,16KiB --seconds 2 --json
+
+Exit status: 0 passed, 2 the command line could not be parsed, 1 everything else.";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Common {
+    /// Where server and client meet [default: mem://echo]
+    ///
+    /// Written SCHEME://AUTHORITY/BROKER?OPTIONS. In memory (mem://NAME) the server is a task of this
+    /// very process; everywhere else `echo-demo serve` runs elsewhere.
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "ENDPOINT",
+        conflicts_with = "transport"
+    )]
+    pub endpoint: Option<Endpoint>,
+
+    /// Short for the usual endpoint of a transport: `mem` means mem://echo
+    #[arg(long, short, global = true, value_name = "SCHEME", value_parser = usual_endpoint)]
+    pub transport: Option<Endpoint>,
+
+    /// The port of the server's broker
+    #[arg(long, short, global = true, default_value_t = 7)]
+    pub port: u16,
+
+    /// Receive buffer of each side, rounded up to a power of two [default: 64KiB]
+    #[arg(long, short, global = true, value_name = "BYTES", value_parser = human::parse_size)]
+    pub capacity: Option<usize>,
+
+    /// How long to wait for the other side to be met: 5, 0.5s, 200ms
+    #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = human::parse_time)]
+    pub timeout: Duration,
+
+    /// Print one JSON document and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The formal test: 0 to 255 to the server and back, both sides disconnect (the default)
+    Test,
+    /// Run an echo server for clients of other processes
+    Serve(Serve),
+    /// Send standard input to the server and print what comes back
+    ///
+    /// At a terminal: a line at a time, Ctrl-D ends it. In a pipe: exactly the same bytes. With
+    /// --json they are checked and not printed.
+    Client,
+    /// Many clients at once, every byte checked
+    Load(Load),
+    /// Measure round trips and throughput
+    Bench(Bench),
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// How the server is written
+    #[arg(long, value_enum, default_value_t = Style::Poller)]
+    pub server: Style,
+
+    /// End after this many channels, instead of never
+    #[arg(long, value_name = "CHANNELS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Load {
+    /// How many clients, all connected at the same time
+    #[arg(long, short = 'n', default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub clients: u32,
+
+    /// How much each of them sends and gets back
+    #[arg(long, short, value_name = "BYTES", default_value = "1MiB", value_parser = human::parse_size)]
+    pub bytes: usize,
+
+    /// Each client's bytes follow from this and the client's number
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+
+    /// How the server in memory is written
+    #[arg(long, value_enum, default_value_t = Style::Poller)]
+    pub server: Style,
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Bytes per round trip and per write; give it again or separate by commas
+    #[arg(
+        long = "size",
+        short,
+        value_name = "BYTES",
+        value_delimiter = ',',
+        default_value = "1,64,1024,16KiB,64KiB",
+        value_parser = bench_size
+    )]
+    pub sizes: Vec<usize>,
+
+    /// Time per size: half for round trips, half for throughput
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = bench_time)]
+    pub seconds: Duration,
+
+    /// How the server in memory is written
+    #[arg(long, value_enum, default_value_t = Style::Blocking)]
+    pub server: Style,
+}
+
+/// The two styles of server; what goes over the channel is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Style {
+    /// One task per channel; its calls block
+    Blocking,
+    /// Two tasks for all channels, each waiting at a poller
+    Poller,
+}
+
+impl std::fmt::Display for Style {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Style::Blocking => "one task per channel",
+            Style::Poller => "two tasks with pollers",
+        })
+    }
+}
+
+fn usual_endpoint(scheme: &str) -> Result<Endpoint, channel::EndpointError> {
+    format!("{scheme}://echo").parse()
+}
+
+/// The largest message of the bench: 64 MiB, three buffers of which fit into any machine.
+const MAX_BENCH_SIZE: usize = 64 << 20;
+
+fn bench_size(text: &str) -> Result<usize, String> {
+    match human::parse_size(text)? {
+        0 => Err("nothing can be measured with 0 bytes; give 1 or more".into()),
+        n if n > MAX_BENCH_SIZE => Err(format!(
+            "the limit is {}; larger ones are sent in pieces anyhow",
+            human::size(MAX_BENCH_SIZE as u64)
+        )),
+        n => Ok(n),
+    }
+}
+
+fn bench_time(text: &str) -> Result<Duration, String> {
+    let time = human::parse_time(text)?;
+    if time < Duration::from_millis(10) {
+        return Err("too short to measure anything; give at least 0.01".into());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    // shows E2
+    #[test]
+    fn common_options_stand_before_and_after_the_command() {
+        let after = Cli::parse_from(["echo-demo", "test", "--port", "9", "--json"]).common;
+        let before = Cli::parse_from(["echo-demo", "--port", "9", "--json", "test"]).common;
+        assert_eq!((after.port, after.json), (9, true));
+        assert_eq!((before.port, before.json), (9, true));
+    }
+}

@@ -1,0 +1,267 @@
+//! `load`: many clients at once, every byte checked.
+//!
+//! A few driver tasks hold the clients' channels at pollers: the number of threads does not grow
+//! with the number of clients. All are connected before the first byte is sent.
+
+mod client;
+mod driver;
+
+use std::sync::{Arc, Barrier, Mutex};
+use std::time::{Duration, Instant};
+
+use channel::{JoinHandle, Task};
+use driver::{Driven, Driver};
+use serde::Serialize;
+
+use crate::args::{Load, Style};
+use crate::error::{Error, Result};
+use crate::human;
+use crate::place::Place;
+use crate::report::{Lines, Output, seconds};
+use crate::server::{EchoServer, End, MAX_TASKS, Served};
+
+/// Driver tasks: two, for the same reason as the server's.
+const DRIVERS: u32 = 2;
+/// Failures that are printed; all are counted.
+const SHOWN: usize = 5;
+/// All buffers together, at most: more is a slip of the finger, and address space ends somewhere.
+const MAX_BUFFERS: u64 = 1 << 40;
+
+#[derive(Serialize)]
+struct Report {
+    command: &'static str,
+    endpoint: String,
+    port: u16,
+    passed: bool,
+    clients: u32,
+    bytes_per_client: usize,
+    /// Bytes that came back and were right.
+    verified_bytes: u64,
+    connected_clients: u32,
+    connect_seconds: f64,
+    seconds: f64,
+    verified_bytes_per_second: f64,
+    fastest_client_seconds: f64,
+    slowest_client_seconds: f64,
+    failed_clients: usize,
+    failures: Vec<String>,
+    server: Option<Tally>,
+}
+
+impl Report {
+    /// What was wrong.
+    fn verdict(&self) -> String {
+        if self.failed_clients > 0 {
+            return format!("{} of {} clients failed", self.failed_clients, self.clients);
+        }
+        "the server saw other ends than the clients; this is a bug, please report it".into()
+    }
+}
+
+/// What the server counted.
+#[derive(Clone, Debug, Serialize)]
+struct Tally {
+    style: Style,
+    channels: u64,
+    bytes: u64,
+    orderly_ends: u64,
+}
+
+pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
+    let buffers = u64::from(args.clients) * 2 * place.capacity() as u64;
+    if buffers > MAX_BUFFERS {
+        return Err(Error::TooMuch {
+            buffers: human::size(buffers),
+            max: human::size(MAX_BUFFERS),
+        });
+    }
+    if place.in_process() && args.server == Style::Blocking && args.clients as usize > MAX_TASKS {
+        return Err(Error::TooManyTasks { max: MAX_TASKS });
+    }
+    let tally = Arc::new(Mutex::new(Tally {
+        style: args.server,
+        channels: 0,
+        bytes: 0,
+        orderly_ends: 0,
+    }));
+    let server = place
+        .in_process()
+        .then(|| start_server(place, args.server, &tally))
+        .transpose()?;
+    let broker = place.client()?;
+    let total = u64::from(args.clients) * args.bytes as u64;
+    let bar = output.progress(
+        total,
+        "{bar:40} {percent:>3}% of {total_bytes}, {elapsed} gone",
+    );
+
+    let started = Instant::now();
+    let drivers = DRIVERS.min(args.clients);
+    let barrier = Arc::new(Barrier::new(drivers as usize));
+    let tasks: Vec<JoinHandle<Driven>> = (0..drivers)
+        .map(|first| {
+            let numbers = (first..args.clients).step_by(drivers as usize);
+            let driver = Driver {
+                place: place.clone(),
+                broker: broker.clone(),
+                seed: args.seed,
+                bytes: args.bytes as u64,
+                bar: bar.clone(),
+            };
+            let barrier = barrier.clone();
+            Task::spawn(&format!("clients-{}", first + 1), [], move || {
+                driver.drive(numbers, &barrier)
+            })
+            .map_err(Error::Task)
+        })
+        .collect::<Result<_>>()?;
+    let mut driven = Vec::new();
+    for task in tasks {
+        driven.push(task.join()?);
+    }
+    let elapsed = started.elapsed();
+    bar.finish_and_clear();
+    let served = match server {
+        None => None,
+        Some(server) => {
+            server.stop()?;
+            Some(tally.lock().expect("nobody panics with it").clone())
+        }
+    };
+
+    if driven.iter().all(|d| d.connected == 0)
+        && let Some(error) = driven.iter_mut().find_map(|d| d.refused.take())
+    {
+        // Nobody is there: then that is all there is to say.
+        return Err(error);
+    }
+    let report = summary(place, args, driven, elapsed, served);
+    output.result(&report, &text(place, args, &report))?;
+    if report.passed {
+        Ok(())
+    } else {
+        Err(Error::Failed(report.verdict()))
+    }
+}
+
+fn start_server(place: &Place, style: Style, tally: &Arc<Mutex<Tally>>) -> Result<EchoServer> {
+    let (broker, _) = place.server()?;
+    let tally = tally.clone();
+    let count = Arc::new(move |served: Served| {
+        let mut tally = tally.lock().expect("nobody panics with it");
+        tally.channels += 1;
+        tally.bytes += served.bytes;
+        tally.orderly_ends += u64::from(served.end == End::Orderly);
+    });
+    EchoServer::start(broker, place.port, style, count)
+}
+
+fn summary(
+    place: &Place,
+    args: &Load,
+    driven: Vec<Driven>,
+    elapsed: Duration,
+    server: Option<Tally>,
+) -> Report {
+    let connected = driven.iter().map(|d| d.connected).sum();
+    let connecting = driven.iter().map(|d| d.connecting).max();
+    let connecting = connecting.unwrap_or_default();
+    let verified = driven.iter().map(|d| d.verified).sum();
+    let mut outcomes: Vec<_> = driven.into_iter().flat_map(|d| d.outcomes).collect();
+    outcomes.sort_by_key(|(number, _)| *number);
+    let times: Vec<Duration> = outcomes
+        .iter()
+        .filter_map(|(_, o)| o.clone().ok())
+        .collect();
+    let failures: Vec<String> = outcomes
+        .iter()
+        .filter_map(|(number, o)| Some(format!("client {number}: {}", o.as_ref().err()?)))
+        .collect();
+    let talking = elapsed.saturating_sub(connecting);
+    let orderly = server
+        .as_ref()
+        .is_none_or(|tally| tally.orderly_ends == u64::from(args.clients));
+    Report {
+        command: "load",
+        endpoint: place.endpoint.to_string(),
+        port: place.port,
+        passed: failures.is_empty() && orderly,
+        clients: args.clients,
+        bytes_per_client: args.bytes,
+        verified_bytes: verified,
+        connected_clients: connected,
+        connect_seconds: seconds(connecting),
+        seconds: seconds(talking),
+        verified_bytes_per_second: verified as f64 / seconds(talking).max(1e-9),
+        fastest_client_seconds: seconds(times.iter().min().copied().unwrap_or_default()),
+        slowest_client_seconds: seconds(times.iter().max().copied().unwrap_or_default()),
+        failed_clients: failures.len(),
+        failures: failures.into_iter().take(SHOWN).collect(),
+        server,
+    }
+}
+
+fn text(place: &Place, args: &Load, report: &Report) -> Lines {
+    let time = |seconds| human::time(Duration::from_secs_f64(seconds));
+    let mut lines = Lines::titled(format_args!(
+        "Load at {}: {} clients at once, {} each",
+        place.name(),
+        args.clients,
+        human::size(args.bytes as u64)
+    ));
+    lines.item(
+        "connected",
+        format_args!(
+            "{} of {}, in {}",
+            report.connected_clients,
+            report.clients,
+            time(report.connect_seconds)
+        ),
+    );
+    lines.item(
+        "verified",
+        format_args!(
+            "{} there and back in {}, every byte compared",
+            human::size(report.verified_bytes),
+            time(report.seconds)
+        ),
+    );
+    lines.item(
+        "throughput",
+        human::rate(
+            report.verified_bytes,
+            Duration::from_secs_f64(report.seconds),
+        ),
+    );
+    lines.item(
+        "clients",
+        format_args!(
+            "first done after {}, last after {}",
+            time(report.fastest_client_seconds),
+            time(report.slowest_client_seconds)
+        ),
+    );
+    match &report.server {
+        Some(tally) => lines.item(
+            "server",
+            format_args!(
+                "{}; {} channels, {} ended in order, {} sent back",
+                tally.style,
+                tally.channels,
+                tally.orderly_ends,
+                human::size(tally.bytes)
+            ),
+        ),
+        None => lines.item("server", "another process's"),
+    }
+    lines.item("failures", report.failed_clients);
+    for failure in &report.failures {
+        lines.item("", failure);
+    }
+    if report.failed_clients > report.failures.len() {
+        lines.item("", "...");
+    }
+    let failure = (!report.passed).then(|| report.verdict());
+    lines.verdict(failure.as_deref());
+    lines
+}

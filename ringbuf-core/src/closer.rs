@@ -1,0 +1,85 @@
+//! Ending a ring from a third place.
+
+use crate::cursor::Shared;
+use crate::memory::Memory;
+use crate::sleep::Signal;
+
+/// A handle that ends a ring from any thread, also while the halves are in
+/// use in others.
+///
+/// After either of the calls that end something, wake both sides:
+///
+/// ```
+/// # let ring = ringbuf_core::Inline::<16>::new();
+/// # let (producer, mut consumer) = ring.split().unwrap();
+/// # let wake = |_| ();
+/// let closer = producer.closer();
+/// closer.finish();
+/// if closer.take_wake_consumer().is_wake() {
+///     wake("the consumer");
+/// }
+/// if closer.take_wake_producer().is_wake() {
+///     wake("the producer");
+/// }
+/// assert_eq!(consumer.at_end(), Ok(true));
+/// ```
+#[derive(Clone)]
+pub struct Closer<M> {
+    memory: M,
+}
+
+impl<M: Memory> Closer<M> {
+    pub(crate) fn new(memory: M) -> Self {
+        Self { memory }
+    }
+
+    fn shared(&self) -> Shared {
+        // SAFETY: used only while `memory` is borrowed.
+        unsafe { Shared::new(self.memory.parts()) }
+    }
+
+    /// Finishes the stream. Bytes written before this call (that is: whose
+    /// write and [`signal`](crate::Producer::signal) came before) are part of
+    /// it. For a write going on at the same time,
+    /// [`settle`](crate::Producer::settle) tells the producer.
+    pub fn finish(&self) {
+        self.shared().finish();
+    }
+
+    /// Says that nothing more will be read: what is in the ring is discarded,
+    /// writes and reads return 0 from now on.
+    pub fn abandon(&self) {
+        self.shared().abandon();
+    }
+
+    /// Whether the stream has been finished.
+    pub fn is_finished(&self) -> bool {
+        self.shared().is_finished()
+    }
+
+    /// Whether the ring has been abandoned.
+    pub fn is_abandoned(&self) -> bool {
+        self.shared().is_abandoned()
+    }
+
+    /// Whether the producer sleeps and must be woken. A full barrier; clears
+    /// the flag, like [`Consumer::signal`](crate::Consumer::signal).
+    pub fn take_wake_producer(&self) -> Signal {
+        self.shared().wake_producer()
+    }
+
+    /// Whether the consumer sleeps and must be woken. A full barrier; clears
+    /// the flag, like [`Producer::signal`](crate::Producer::signal).
+    pub fn take_wake_consumer(&self) -> Signal {
+        self.shared().wake_consumer()
+    }
+}
+
+impl<M: Memory> core::fmt::Debug for Closer<M> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Closer")
+            .field("is_finished", &self.is_finished())
+            .field("is_abandoned", &self.is_abandoned())
+            .finish_non_exhaustive()
+    }
+}
