@@ -5,29 +5,36 @@ use std::task::Context;
 use std::thread;
 use std::time::Duration;
 
-use support::{LONG, counter, pair_of, within};
+use support::{LONG, counter, eventually, pair_of, within};
 
 const CAPACITY: usize = 64 * 1024;
 
 // shows C2: a side that is about to sleep in its write first tells the other of the room it made.
-// (Without that, the other hears of it a millisecond later, from the late look: hence many rounds,
-// each of which must show it at once.)
+// Without that, the other hears of it a millisecond later, from the late look. A look that is on
+// its way from an earlier round may come between, so not every round can show it at once.
 #[test]
 fn room_is_told_before_a_writer_sleeps() {
+    const ROUNDS: usize = 50;
     let (mut ours, mut theirs) = pair_of(CAPACITY);
     let (_, noop) = counter();
     let mut cx = Context::from_waker(&noop);
     while ours.poll_write(&mut cx, &[1; CAPACITY]).is_ready() {}
     while theirs.poll_write(&mut cx, &[1; CAPACITY]).is_ready() {}
-    for round in 0..50 {
+    let mut at_once = 0;
+    for _ in 0..ROUNDS {
         let (wakes, waker) = counter();
         let mut sleeping = Context::from_waker(&waker);
         assert!(theirs.poll_write(&mut sleeping, b"x").is_pending());
         ours.read_exact(&mut [0; 1]).unwrap();
         assert!(ours.poll_write(&mut cx, b"x").is_pending());
-        assert_eq!(wakes.count(), 1, "round {round}");
+        at_once += wakes.count();
+        eventually("the writer is told", || wakes.count() == 1);
         assert!(theirs.poll_write(&mut sleeping, b"x").is_ready());
     }
+    assert!(
+        at_once > ROUNDS / 2,
+        "told at once in {at_once} of {ROUNDS}"
+    );
 }
 
 // shows C2: the same in blocking calls: neither hangs.
