@@ -181,6 +181,16 @@ impl Reader {
         self.read_within(&mut [IoSliceMut::new(buf)], deadline(limit))
     }
 
+    /// As [`read_timeout`](Reader::read_timeout), with the moment at which the limit is over; none:
+    /// blocks as long as it takes. For callers that make one call out of several reads.
+    pub fn read_until(
+        &mut self,
+        buf: &mut [u8],
+        until: Option<Instant>,
+    ) -> Result<usize, ReadError> {
+        self.read_within(&mut [IoSliceMut::new(buf)], until)
+    }
+
     /// Reads at least one byte; waits without blocking the thread. Dropping the future loses
     /// nothing.
     pub async fn read_async(&mut self, buf: &mut [u8]) -> Result<usize, ReadError> {
@@ -348,6 +358,11 @@ impl Reader {
     /// As [`fill_buf`](Reader::fill_buf), blocks for at most `limit`.
     pub fn fill_buf_timeout(&mut self, limit: Duration) -> Result<&[u8], ReadError> {
         self.fill_within(deadline(limit))
+    }
+
+    /// As [`fill_buf`](Reader::fill_buf), blocks until `until` at most; none: as long as it takes.
+    pub fn fill_buf_until(&mut self, until: Option<Instant>) -> Result<&[u8], ReadError> {
+        self.fill_within(until)
     }
 
     /// As [`fill_buf`](Reader::fill_buf), waits without blocking the thread.

@@ -212,6 +212,17 @@ impl Writer {
         self.write_within(bufs, deadline(limit))
     }
 
+    /// As [`write_vectored_timeout`](Writer::write_vectored_timeout), with the moment at which the
+    /// limit is over; none: blocks as long as it takes. For callers that make one call out of several
+    /// writes.
+    pub fn write_vectored_until(
+        &mut self,
+        bufs: &[IoSlice<'_>],
+        until: Option<Instant>,
+    ) -> Result<usize, WriteError> {
+        self.write_within(bufs, until)
+    }
+
     /// As [`write_vectored`](Writer::write_vectored), waits without blocking the thread.
     pub async fn write_vectored_async(
         &mut self,
@@ -299,6 +310,11 @@ impl Writer {
     /// As [`flush`](Writer::flush), blocks for at most `limit`.
     pub fn flush_timeout(&mut self, limit: Duration) -> Result<(), WriteError> {
         self.flush_within(deadline(limit))
+    }
+
+    /// As [`flush`](Writer::flush), blocks until `until` at most; none: as long as it takes.
+    pub fn flush_until(&mut self, until: Option<Instant>) -> Result<(), WriteError> {
+        self.flush_within(until)
     }
 
     /// As [`flush`](Writer::flush), waits without blocking the thread.
