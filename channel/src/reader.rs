@@ -396,6 +396,13 @@ impl Reader {
         Ok(&self.source.filled()[..n])
     }
 
+    /// Whether this side has disconnected, so that every read fails. Cheap; for callers that serve
+    /// themselves from the [`buffer`](Reader::buffer).
+    #[inline]
+    pub fn is_disconnected(&self) -> bool {
+        self.shared.left()
+    }
+
     /// The bytes that the last fill lent and nobody consumed yet.
     pub fn buffer(&self) -> &[u8] {
         self.source.filled()
