@@ -67,7 +67,7 @@ impl Reader {
         let filled = head.wrapping_sub(self.tail);
         // A head only goes forward, and never a capacity past the tail.
         if filled > self.capacity() || filled < self.filled() {
-            return Err(self.shared.corrupt(head, self.tail));
+            return self.look_impossible(head);
         }
         // Acquire: pairs with `finish` and `abandon`.
         let state = self.shared.rare().state.load(Ordering::Acquire);
@@ -76,6 +76,17 @@ impl Reader {
         }
         self.head = head;
         Ok(filled)
+    }
+
+    /// The rest of a look at a head that cannot be.
+    #[cold]
+    fn look_impossible(&self, head: usize) -> Result<usize, Corrupt> {
+        // An end that was decided here is not undone, nor made an error, by
+        // what is written there afterwards.
+        if self.ended {
+            return Ok(0);
+        }
+        Err(self.shared.corrupt(head, self.tail))
     }
 
     /// Filled bytes: at least `want`, or all there are; 0 when abandoned.
