@@ -235,12 +235,14 @@ impl Decoder {
 mod tests {
     use super::*;
 
+    type Outcome = Result<Result<(), Truncated>, TooLarge>;
+
     /// All messages of a stream that is given in pieces of the lengths that `chunk` tells.
     fn messages(
         stream: &[u8],
         limit: usize,
         mut chunk: impl FnMut() -> usize,
-    ) -> (Vec<Vec<u8>>, Result<Result<(), Truncated>, TooLarge>) {
+    ) -> (Vec<Vec<u8>>, Outcome) {
         let mut decoder = Decoder::new(limit);
         let (mut all, mut message) = (Vec::new(), Vec::new());
         let (mut from, mut to) = (0, 0);

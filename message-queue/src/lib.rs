@@ -1,4 +1,24 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod broker;
 pub mod codec;
+mod error;
+mod lent;
+mod queue;
+mod receiver;
+mod sender;
+mod turn;
+#[cfg(feature = "typed")]
+mod typed;
+mod wait;
+
+pub use broker::QueueBroker;
+pub use codec::DEFAULT_MAX_MESSAGE;
+pub use error::{ReceiveError, SendError};
+pub use lent::MessageRef;
+pub use queue::MessageQueue;
+pub use receiver::MessageReceiver;
+pub use sender::{BATCH, MessageSender};
+#[cfg(feature = "typed")]
+pub use typed::{DecodeError, TypedQueue, TypedReceiveError, TypedSendError};
