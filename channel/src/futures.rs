@@ -1,5 +1,7 @@
 //! `AsyncRead`, `AsyncBufRead` and `AsyncWrite` of `futures-io` for channels and their halves, so
-//! that they work with any async program (feature `futures-io`).
+//! that they work with any async program (feature `futures-io`). `poll_close` finishes writing; on a
+//! channel, write `AsyncWriteExt::close(&mut channel)` for it, as `channel.close()` is
+//! [`Channel::close`].
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;

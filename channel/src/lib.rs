@@ -17,6 +17,7 @@ mod options;
 pub mod pipe;
 mod poller;
 mod reader;
+mod receipt;
 mod reception;
 mod records;
 mod resolve;
@@ -47,6 +48,7 @@ pub use resolve::{ResolveError, Resolver};
 pub use shared::{ChannelInfo, Handle, State};
 pub use table::Waiting;
 pub use task::{JoinHandle, Task, TaskPanicked};
+pub use transport::Receipt;
 pub use wait::Spin;
 pub use writer::Writer;
 

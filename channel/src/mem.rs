@@ -15,7 +15,7 @@ use crate::error::{DialError, ListenError};
 use crate::options::Options;
 use crate::pipe::{PipeControl, pipe};
 use crate::transport::{
-    BoxFuture, Carrier, Connection, Control, Disconnect, Listener, Totals, Transport,
+    BoxFuture, Carrier, Connection, Control, Disconnect, Listener, Receipt, Totals, Transport,
 };
 
 /// The scheme.
@@ -221,5 +221,9 @@ impl Control for MemControl {
             unread: self.inbound.written().saturating_sub(read),
             unsent: written.saturating_sub(self.outbound.read()),
         }
+    }
+
+    fn poll_receipt(&self, cx: &mut Context<'_>) -> Poll<Receipt> {
+        self.outbound.poll_receipt(cx)
     }
 }

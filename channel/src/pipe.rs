@@ -7,6 +7,7 @@
 //! It owns the ring's two halves and their waker slots. It must never block in a poll function,
 //! and never wake anybody under a lock.
 
+mod cut;
 mod reader;
 mod writer;
 
@@ -22,6 +23,8 @@ use ringbuf_core::{CapacityError, Closer, Corrupt, Heap, Observer, Signal};
 pub use reader::PipeReader;
 pub use writer::PipeWriter;
 
+use cut::Cut;
+
 use crate::reception;
 use crate::wait::{Spin, Spinner};
 
@@ -36,6 +39,8 @@ pub fn pipe(
         closer: producer.closer(),
         reader: Slot::default(),
         writer: Slot::default(),
+        receipt: Slot::default(),
+        cut: Mutex::default(),
         writer_aborted: AtomicBool::new(false),
         reader_aborted: AtomicBool::new(false),
         looking: AtomicBool::new(false),
@@ -53,6 +58,7 @@ pub fn pipe(
         spinner: Spinner::new(spin),
         armed: false,
         ended: false,
+        end: None,
     };
     Ok((writer, reader, PipeControl(ends)))
 }
@@ -63,6 +69,9 @@ struct Ends {
     closer: Closer<Heap>,
     reader: Slot,
     writer: Slot,
+    /// Who waits for the receipt.
+    receipt: Slot,
+    cut: Mutex<Cut>,
     /// The writer aborted: the reader's end is a loss.
     writer_aborted: AtomicBool,
     /// The reader aborted: the writer's refusal is a loss.
@@ -153,12 +162,14 @@ impl PipeControl {
     /// Ends the stream: the reader gets what was written, then the end; writes fail.
     pub fn finish(&self) {
         self.0.closer.finish();
+        self.0.cut_off();
         self.wake();
     }
 
     /// Stops the reading: writes fail, reads too.
     pub fn abandon(&self) {
         self.0.closer.abandon();
+        self.0.cut_off();
         self.wake();
     }
 
@@ -183,17 +194,20 @@ impl PipeControl {
 
     /// Whether the stream has ended and everything before the end was read.
     pub fn is_drained(&self) -> bool {
-        self.0.observer.is_finished() && self.0.observer.fill() == 0
+        self.0.observer.is_finished() && {
+            let (written, read) = self.0.counts();
+            written == read
+        }
     }
 
     /// Bytes ever written. On 32-bit targets this wraps.
     pub fn written(&self) -> u64 {
-        self.0.observer.written() as u64
+        self.0.counts().0 as u64
     }
 
     /// Bytes ever read. On 32-bit targets this wraps.
     pub fn read(&self) -> u64 {
-        self.0.observer.read() as u64
+        self.0.counts().1 as u64
     }
 
     /// Capacity in bytes.
@@ -214,5 +228,6 @@ impl PipeControl {
     fn wake(&self) {
         self.0.reader.wake();
         self.0.writer.wake();
+        self.0.receipt.wake();
     }
 }

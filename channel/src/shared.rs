@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::endpoint::Endpoint;
+use crate::receipt::Waiters;
 use crate::transport::{Control, Disconnect, Totals};
 
 /// This side has disconnected.
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     opened: Instant,
     // A broker and a task at most: not a list, since a channel is to be small.
     member_of: Mutex<[Weak<Members>; 2]>,
+    /// Who waits for the receipt.
+    pub(crate) waiters: Waiters,
 }
 
 impl Shared {
@@ -68,6 +71,7 @@ impl Shared {
             port,
             opened: Instant::now(),
             member_of: Mutex::default(),
+            waiters: Waiters::default(),
         })
     }
 
@@ -86,6 +90,10 @@ impl Shared {
 
     fn set(&self, bits: u8) -> u8 {
         self.state.fetch_or(bits, Ordering::Relaxed)
+    }
+
+    pub(crate) fn control(&self) -> &dyn Control {
+        &*self.control
     }
 
     #[inline]

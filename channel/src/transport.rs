@@ -141,8 +141,10 @@ pub trait Control: Send + Sync {
     /// Bytes that passed in either direction.
     fn totals(&self) -> Totals;
 
-    /// What became of the tail of the outbound stream after it was finished. A carrier that cannot
-    /// know says [`Receipt::Unknown`].
+    /// What became of the outbound stream: pending while the peer may still read of it, or more may
+    /// be written. Once ready it stays, with the same answer; and a write that this answer does not
+    /// count must fail. A carrier that cannot know says [`Receipt::Unknown`]. The waker of the last
+    /// call counts.
     fn poll_receipt(&self, cx: &mut Context<'_>) -> Poll<Receipt> {
         let _ = cx;
         Poll::Ready(Receipt::Unknown)
@@ -175,6 +177,7 @@ pub struct Totals {
 
 /// What became of the bytes that were written before the end of a stream (SPEC C9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Receipt {
     /// The peer's application has read all of them.
@@ -183,6 +186,9 @@ pub enum Receipt {
     Partial {
         /// Bytes read, counted from the start of the stream.
         read: u64,
+        /// Bytes that were written and that it has not read. `read` and `unread` together are all
+        /// that was written.
+        unread: u64,
     },
     /// Nobody knows.
     Unknown,

@@ -56,7 +56,7 @@ fn close_finishes_writing() {
             AsyncWriteExt::write_all(&mut ours, b"question")
                 .await
                 .unwrap();
-            ours.close().await.unwrap();
+            AsyncWriteExt::close(&mut ours).await.unwrap();
             let error = AsyncWriteExt::write(&mut ours, b"x").await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
             let mut got = String::new();

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use ringbuf_core::{Consumer, Heap, Signal, Sleep};
 
+use super::cut::beyond;
 use super::{Ends, corrupt};
 use crate::transport::Source;
 use crate::wait::{Parker, Spinner, timed_out};
@@ -20,6 +21,8 @@ pub struct PipeReader {
     pub(super) armed: bool,
     /// The orderly end was given.
     pub(super) ended: bool,
+    /// Where the stream ends, once that was decided.
+    pub(super) end: Option<usize>,
 }
 
 impl PipeReader {
@@ -35,16 +38,14 @@ impl PipeReader {
             many => self.consumer.read_vectored(many),
         }
         .map_err(corrupt)?;
-        if n > 0 {
-            self.took();
-        }
-        Ok(n)
+        Ok(if n > 0 { self.took(n) } else { 0 })
     }
 
     /// After bytes were taken out: the writer hears of room when a quarter is free, so that two
-    /// busy threads do not wake each other for every few bytes; of less room a little later.
+    /// busy threads do not wake each other for every few bytes; of less room a little later. Returns
+    /// how many of the `n` bytes count.
     #[inline]
-    fn took(&mut self) {
+    fn took(&mut self, n: usize) -> usize {
         if self.armed {
             self.consumer.cancel_sleep();
             self.armed = false;
@@ -54,6 +55,35 @@ impl PipeReader {
         } else if self.consumer.producer_sleeps() {
             self.ends.look_later();
         }
+        if self.consumer.is_finished() || self.consumer.is_abandoned() {
+            return self.took_of_the_tail(n);
+        }
+        n
+    }
+
+    /// After bytes were taken out of a stream that has ended or was abandoned meanwhile.
+    #[cold]
+    fn took_of_the_tail(&mut self, n: usize) -> usize {
+        let here = self.ends.observer.read();
+        let mut over = 0;
+        if self.consumer.is_abandoned() {
+            over = beyond(here, self.ends.read_end());
+        }
+        if self.consumer.is_finished() {
+            let end = self.end();
+            over = over.max(beyond(here, end));
+            if beyond(end, here) == 0 {
+                // The last byte: the receipt is known.
+                self.ends.receipt.wake();
+            }
+        }
+        n.saturating_sub(over)
+    }
+
+    /// Where the stream ends, after it was seen finished.
+    fn end(&mut self) -> usize {
+        let ends = &self.ends;
+        *self.end.get_or_insert_with(|| ends.end())
     }
 
     #[inline]
@@ -66,20 +96,26 @@ impl PipeReader {
     /// What an empty ring means: the end (`Some`), or that more may come.
     fn ended(&mut self) -> Option<io::Result<usize>> {
         if self.consumer.is_abandoned() {
+            // From here on the count stands.
+            self.ends.read_end();
             return Some(Err(io::ErrorKind::NotConnected.into()));
         }
-        match self.consumer.at_end() {
-            Err(error) => Some(Err(corrupt(error))),
-            Ok(false) => None,
-            // An end that was given stays the end.
-            Ok(true) if !self.ended && self.ends.writer_aborted() => {
-                Some(Err(io::ErrorKind::ConnectionReset.into()))
-            }
-            Ok(true) => {
-                self.ended = true;
-                Some(Ok(0))
-            }
+        if !self.consumer.is_finished() {
+            return None;
         }
+        let end = self.end();
+        if beyond(end, self.ends.observer.read()) > 0 {
+            return None;
+        }
+        // An end that was given stays the end.
+        if !self.ended {
+            self.ends.receipt.wake();
+            if self.ends.writer_aborted() {
+                return Some(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            self.ended = true;
+        }
+        Some(Ok(0))
     }
 
     /// Leaves `waker` to be woken by the next byte or the end; `false` when something is there by
@@ -166,6 +202,10 @@ impl PipeReader {
             self.consumer.available().map_err(corrupt)?;
             n = self.consumer.filled().0.len();
         }
+        if n > 0 && self.consumer.is_finished() {
+            // What lies behind the end is not lent.
+            n = n.min(beyond(self.end(), self.ends.observer.read()));
+        }
         Ok((n > 0).then_some(n))
     }
 }
@@ -180,12 +220,17 @@ impl Source for PipeReader {
     }
 
     fn filled(&self) -> &[u8] {
-        self.consumer.filled().0
+        let filled = self.consumer.filled().0;
+        match self.end {
+            None => filled,
+            Some(end) => &filled[..filled.len().min(beyond(end, self.ends.observer.read()))],
+        }
     }
 
     fn consume(&mut self, n: usize) {
         self.consumer.consume(n);
-        self.took();
+        // Bytes that are consumed after a disconnect do not count any more.
+        self.took(n);
     }
 
     fn poll_read(
@@ -208,6 +253,8 @@ impl Source for PipeReader {
 impl Drop for PipeReader {
     fn drop(&mut self) {
         self.consumer.abandon();
+        self.ends.read_end();
         self.ends.writer.wake();
+        self.ends.receipt.wake();
     }
 }

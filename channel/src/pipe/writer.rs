@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use ringbuf_core::{Heap, Producer, Signal, Sleep};
 
+use super::cut::beyond;
 use super::{Ends, PipeControl, corrupt};
 use crate::transport::Sink;
 use crate::wait::{Parker, Spinner, timed_out};
@@ -52,28 +53,46 @@ impl PipeWriter {
         if self.producer.signal() == Signal::Wake {
             self.ends.reader.wake();
         }
-        if self.producer.is_finished() {
-            // Disconnected by another thread meanwhile: bytes behind the end do not count.
-            let kept = n.saturating_sub(self.producer.settle());
-            if kept == 0 {
-                return Err(io::ErrorKind::NotConnected.into());
-            }
-            return Ok(kept);
+        if self.producer.is_finished() || self.producer.is_abandoned() {
+            return self.wrote_at_the_end(n);
         }
         Ok(n)
     }
 
+    /// After bytes were written into a stream that was finished or abandoned meanwhile: those behind
+    /// the end do not count.
+    #[cold]
+    fn wrote_at_the_end(&self, n: usize) -> io::Result<usize> {
+        let over = beyond(self.ends.observer.written(), self.ends.end());
+        match n.saturating_sub(over) {
+            0 => self.stopped(),
+            kept => Ok(kept),
+        }
+    }
+
     /// What it means that nothing was taken: an error, or that there is no room.
     fn stopped(&self) -> io::Result<usize> {
-        if self.producer.is_finished() {
+        let finished = self.producer.is_finished();
+        if !finished && !self.producer.is_abandoned() {
+            return Ok(0);
+        }
+        // From here on the count stands.
+        self.ends.end();
+        if finished {
             Err(io::ErrorKind::NotConnected.into())
-        } else if !self.producer.is_abandoned() {
-            Ok(0)
         } else if self.ends.reader_aborted() {
             Err(io::ErrorKind::ConnectionReset.into())
         } else {
             Err(io::ErrorKind::BrokenPipe.into())
         }
+    }
+
+    /// Finishes the stream behind what was written.
+    fn finish_here(&mut self) {
+        self.producer.finish();
+        self.ends.end();
+        self.ends.reader.wake();
+        self.ends.receipt.wake();
     }
 
     fn prepare_sleep(&mut self, waker: &Waker) -> io::Result<bool> {
@@ -115,8 +134,7 @@ impl Sink for PipeWriter {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.producer.finish();
-        self.ends.reader.wake();
+        self.finish_here();
         Ok(())
     }
 
@@ -156,7 +174,6 @@ impl Sink for PipeWriter {
 
 impl Drop for PipeWriter {
     fn drop(&mut self) {
-        self.producer.finish();
-        self.ends.reader.wake();
+        self.finish_here();
     }
 }

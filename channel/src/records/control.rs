@@ -82,7 +82,10 @@ impl Shared {
         let written = self.written.load(Ordering::Relaxed);
         drop(out);
         Some(match read.cmp(&written) {
-            std::cmp::Ordering::Less => Receipt::Partial { read },
+            std::cmp::Ordering::Less => Receipt::Partial {
+                read,
+                unread: written - read,
+            },
             std::cmp::Ordering::Equal => Receipt::Complete,
             // It cannot have read what was not written: not one of ours, so not to be believed.
             std::cmp::Ordering::Greater => Receipt::Unknown,

@@ -158,7 +158,13 @@ fn unread_inbound_bytes_never_cost_outbound_ones() {
         assert!(!wire.closed.0.load(Ordering::SeqCst), "it lingers");
         let (got, end) = read_to_end(&mut *b.source);
         assert_eq!((got, end.unwrap()), (pattern(written), 0));
-        assert_eq!(receipt(&*b.control), Receipt::Partial { read: 0 });
+        assert_eq!(
+            receipt(&*b.control),
+            Receipt::Partial {
+                read: 0,
+                unread: 40
+            }
+        );
         drop((b.source, b.sink));
         for closed in [wire.closed.0, wire.closed.1] {
             eventually("both carriers are closed", || closed.load(Ordering::SeqCst));

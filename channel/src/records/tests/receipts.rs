@@ -53,9 +53,15 @@ fn partial_when_the_peer_stopped_before() {
             1 => b.control.disconnect(Disconnect::Orderly),
             _ => drop((b.source, b.sink)),
         }
-        assert_eq!(receipt(&*a.control), Receipt::Partial { read: 4 });
+        assert_eq!(
+            receipt(&*a.control),
+            Receipt::Partial { read: 4, unread: 6 }
+        );
         a.control.disconnect(Disconnect::Orderly);
-        assert_eq!(receipt(&*a.control), Receipt::Partial { read: 4 });
+        assert_eq!(
+            receipt(&*a.control),
+            Receipt::Partial { read: 4, unread: 6 }
+        );
     }
 }
 
@@ -82,9 +88,15 @@ fn unknown_when_the_peer_is_lost_or_not_to_be_believed() {
     let told = [encode_receipt(2), encode_receipt(4)].concat();
     write_all(&mut *bare.sink, &told).unwrap();
     bare.sink.finish().unwrap();
-    assert_eq!(receipt(&*a.control), Receipt::Partial { read: 2 });
+    assert_eq!(
+        receipt(&*a.control),
+        Receipt::Partial { read: 2, unread: 2 }
+    );
     assert_eq!(kind(a.source.fill(limit())), io::ErrorKind::ConnectionReset);
-    assert_eq!(receipt(&*a.control), Receipt::Partial { read: 2 });
+    assert_eq!(
+        receipt(&*a.control),
+        Receipt::Partial { read: 2, unread: 2 }
+    );
 }
 
 // shows C9
@@ -150,7 +162,10 @@ fn the_count_is_exact_whenever_the_disconnect_comes() {
         let expected = if read_all == written {
             Receipt::Complete
         } else {
-            Receipt::Partial { read: read_all }
+            Receipt::Partial {
+                read: read_all,
+                unread: written - read_all,
+            }
         };
         assert_eq!(receipt(&*at_a), expected, "round {round}");
         drop((a, b));
