@@ -71,7 +71,8 @@ impl Reader {
         }
         // Acquire: pairs with `finish` and `abandon`.
         let state = self.shared.rare().state.load(Ordering::Acquire);
-        if state != 0 {
+        // An end that was decided here stays, whatever becomes of the flags.
+        if state != 0 || self.ended {
             return self.look_stopped(filled, state);
         }
         self.head = head;
