@@ -6,6 +6,7 @@ pub mod targets {
 
     pub mod endpoint;
     pub mod hello;
+    pub mod message;
     pub mod record;
     pub mod region;
 }
