@@ -37,6 +37,10 @@
 //! linger time is over; only then is the carrier closed. A process that exits before that cuts the
 //! job short; awaiting the receipt is how to be sure.
 //!
+//! A side that aborts (a panic) sends RECEIPT, then ABORT, if the stream stands between two records and
+//! the carrier takes them at once; so its peer learns how much was read. A process that is killed
+//! tells nothing: its peer's receipt is `Unknown`, never a guess.
+//!
 //! # Bytes that nobody reads
 //!
 //! A write to a peer that has left is taken (`Ok`) until its RECEIPT has arrived and was looked at:

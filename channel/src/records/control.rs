@@ -24,7 +24,9 @@ impl Control for RecordControl {
                 if shared.set(LEFT | ABORTED) & (ABORTED | CLOSED) != 0 {
                     return;
                 }
-                shared.outbound.lock().abort();
+                shared.outbound.lock().abort(shared);
+                // On TCP, a close with unread inbound bytes may destroy what was just sent.
+                shared.look(false);
                 shared.close(Disconnect::Abort);
             }
         }

@@ -65,12 +65,13 @@ impl Outbound {
         let flags = shared.flags();
         if flags & LEFT != 0 {
             Some(not_connected("this side has disconnected"))
+        } else if flags & LOST != 0 && flags & (STOPPED | ENDED) != STOPPED | ENDED {
+            // Also if it has told its receipt: an abort does that too.
+            let why = "the peer is lost";
+            Some(io::Error::new(io::ErrorKind::ConnectionReset, why))
         } else if flags & STOPPED != 0 {
             let why = "the peer reads no more";
             Some(io::Error::new(io::ErrorKind::BrokenPipe, why))
-        } else if flags & LOST != 0 {
-            let why = "the peer is lost";
-            Some(io::Error::new(io::ErrorKind::ConnectionReset, why))
         } else {
             self.failed.as_ref().map(Failure::error)
         }
@@ -195,10 +196,8 @@ impl Outbound {
     pub(super) fn queue_what_is_due(&mut self, shared: &Shared) {
         let flags = shared.flags();
         if !self.receipt && flags & (LEFT | SOURCE_DROPPED | ENDED) != 0 {
-            self.receipt = true;
-            // Relaxed: see the field. From here on no read counts, so the number is exact.
-            let read = shared.read.fetch_or(SEALED, Ordering::Relaxed) & !SEALED;
-            self.queue(&encode_receipt(read));
+            let receipt = self.seal(shared);
+            self.queue(&receipt);
         }
         if !self.end && flags & (LEFT | FINISHED) != 0 {
             self.end = true;
@@ -207,17 +206,32 @@ impl Outbound {
         }
     }
 
+    /// The RECEIPT record, to be sent once. From here on no read counts, so the number is exact.
+    fn seal(&mut self, shared: &Shared) -> [u8; 12] {
+        self.receipt = true;
+        // Relaxed: see the field.
+        encode_receipt(shared.read.fetch_or(SEALED, Ordering::Relaxed) & !SEALED)
+    }
+
     fn queue(&mut self, record: &[u8]) {
         if self.failed.is_none() && self.sink.is_some() {
             self.pending.extend_from_slice(record);
         }
     }
 
-    /// Sends ABORT, if there is a place for it and it leaves at once; nothing else from now on.
-    pub(super) fn abort(&mut self) {
+    /// Sends RECEIPT, unless that was sent, and ABORT, if there is a place for them and they leave at
+    /// once; nothing else from now on.
+    pub(super) fn abort(&mut self, shared: &Shared) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = self.poll_drain(&mut cx);
         if self.pending() == 0 && !self.finished {
-            let mut cx = Context::from_waker(Waker::noop());
-            let _ = self.poll_carrier(&mut cx, &[IoSlice::new(&encode_abort())]);
+            if !self.receipt {
+                let receipt = self.seal(shared);
+                self.queue(&receipt);
+            }
+            self.queue(&encode_abort());
+            // What the carrier does not take now is lost, as the peer will find.
+            let _ = self.poll_drain(&mut cx);
         }
         self.fail(Failure::new(
             io::ErrorKind::NotConnected,

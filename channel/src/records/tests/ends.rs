@@ -102,7 +102,13 @@ fn an_abort_is_a_loss_after_what_arrived() {
     // On the wire, between two records; and in the middle of one, where it has no place.
     let (a, mut bare) = half_bare(64);
     a.control.disconnect(Disconnect::Abort);
-    assert_eq!(read(&mut *bare.source, 99).unwrap(), encode_abort());
+    let told = [&encode_receipt(0)[..], &encode_abort()].concat();
+    assert_eq!(read(&mut *bare.source, 99).unwrap(), told);
+    // Once only: a side that has dropped its reader has told its receipt.
+    let (a, mut bare) = half_bare(64);
+    drop(a.source);
+    a.control.disconnect(Disconnect::Abort);
+    assert_eq!(read(&mut *bare.source, 99).unwrap(), told);
     let (mut a, mut bare) = half_bare(16);
     write_all(&mut *a.sink, &[1; 40]).unwrap();
     a.control.disconnect(Disconnect::Abort);

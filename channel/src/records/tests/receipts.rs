@@ -65,6 +65,40 @@ fn partial_when_the_peer_stopped_before() {
     }
 }
 
+// shows C6, C9
+#[test]
+fn an_abort_tells_the_receipt_if_it_can() {
+    for (unread, chop) in [(0, usize::MAX), (4, usize::MAX), (4, 5)] {
+        let (mut a, mut b) = pair(64, chop);
+        write_all(&mut *a.sink, b"01234567").unwrap();
+        for byte in &b"01234567"[..8 - unread] {
+            assert_eq!(read(&mut *b.source, 1).unwrap(), [*byte]);
+        }
+        b.control.disconnect(Disconnect::Abort);
+        let expected = match unread as u64 {
+            0 => Receipt::Complete,
+            unread => Receipt::Partial {
+                read: 8 - unread,
+                unread,
+            },
+        };
+        assert_eq!(receipt(&*a.control), expected);
+        // A loss all the same.
+        assert!(a.control.peer_gone());
+        let refused = a.sink.write(&[IoSlice::new(b"x")], limit());
+        assert_eq!(kind(refused), io::ErrorKind::ConnectionReset);
+        assert_eq!(kind(a.source.fill(limit())), io::ErrorKind::ConnectionReset);
+    }
+    // The carrier is full: no room for a word.
+    let (mut a, mut b) = pair(16, usize::MAX);
+    write_all(&mut *a.sink, b"tail").unwrap();
+    assert_eq!(read(&mut *b.source, 4).unwrap(), b"tail");
+    write_all(&mut *b.sink, &[1; 40]).unwrap();
+    b.control.disconnect(Disconnect::Abort);
+    read_to_end(&mut *a.source).1.unwrap_err();
+    assert_eq!(receipt(&*a.control), Receipt::Unknown);
+}
+
 // shows C9
 #[test]
 fn unknown_when_the_peer_is_lost_or_not_to_be_believed() {

@@ -272,9 +272,10 @@ fn an_abort_is_not_written_into_a_record() {
     eventually("the job waits for room", || {
         carrier.outbound.lock().waker.is_some()
     });
-    carrier.make_room(100);
+    carrier.make_room(5);
     a.control.disconnect(Disconnect::Abort);
-    assert_eq!(carrier.sent(), 10);
+    // The job may have been first.
+    assert_eq!(carrier.sent(), 15);
 }
 
 // shows C6
