@@ -13,6 +13,7 @@ pub fn run(data: &[u8]) {
         build(&text)
     } else {
         text.parse()
+            .inspect(|endpoint| check_taken(&text, endpoint))
     };
     match outcome {
         Ok(endpoint) => check(&endpoint),
@@ -32,6 +33,34 @@ fn build(text: &str) -> Result<Endpoint, EndpointError> {
         endpoint = endpoint.with_option(key, value)?;
     }
     Ok(endpoint)
+}
+
+/// What a text must be that was taken.
+fn check_taken(text: &str, endpoint: &Endpoint) {
+    let stray = |c: char| c.is_whitespace() || c.is_control() || c == '#';
+    assert!(!text.contains(stray) && text.len() <= Endpoint::MAX_LEN);
+    for part in text.split('%').skip(1) {
+        let digits = part.as_bytes().get(..2);
+        assert!(digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)));
+    }
+    let (place, query) = text.split_once('?').unwrap_or((text, ""));
+    // None was dropped, and none came twice.
+    let options = query.split('&').filter(|_| !query.is_empty()).count();
+    assert_eq!(endpoint.options().len(), options);
+    let (head, place) = place.split_once("://").expect("a scheme");
+    let words: Vec<_> = head.split('+').collect();
+    let mut expected = vec![endpoint.scheme()];
+    if endpoint.is_fault() {
+        expected.insert(0, "fault");
+    }
+    if endpoint.is_plain() {
+        expected.push("plain");
+    }
+    assert_eq!(words, expected);
+    let path = place
+        .split_once('/')
+        .is_some_and(|(_, path)| !path.is_empty());
+    assert_eq!(endpoint.broker().is_some(), path);
 }
 
 /// What must hold for every endpoint, wherever it comes from.

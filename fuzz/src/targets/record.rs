@@ -71,6 +71,7 @@ fn read(bytes: &[u8], mut piece: impl FnMut() -> usize) -> Seen {
         };
         assert!(step.consumed <= shown.len());
         at += step.consumed;
+        check_order(&events, step.event);
         match step.event {
             Event::NeedMore => assert_eq!(step.consumed, shown.len()),
             Event::Payload { remaining } => {
@@ -88,7 +89,10 @@ fn read(bytes: &[u8], mut piece: impl FnMut() -> usize) -> Seen {
                 at += n;
                 open = remaining - n;
             }
-            Event::End { total } => written.extend(encode_end(total)),
+            Event::End { total } => {
+                assert_eq!(total, data.len() as u64, "nothing is missing");
+                written.extend(encode_end(total));
+            }
             Event::Abort => written.extend(encode_abort()),
             Event::Receipt { read } => written.extend(encode_receipt(read)),
         }
@@ -103,6 +107,17 @@ fn read(bytes: &[u8], mut piece: impl FnMut() -> usize) -> Seen {
         end: decoder.end_of_input(),
         ended: decoder.is_ended(),
         written,
+    }
+}
+
+/// Behind END come receipts or ABORT, behind ABORT comes nothing.
+fn check_order(before: &[Event], event: Event) {
+    let aborted = before.contains(&Event::Abort);
+    let ended = before.iter().any(|e| matches!(e, Event::End { .. }));
+    match event {
+        Event::NeedMore => (),
+        Event::Receipt { .. } | Event::Abort => assert!(!aborted),
+        Event::Payload { .. } | Event::End { .. } => assert!(!aborted && !ended),
     }
 }
 
