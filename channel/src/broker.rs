@@ -429,7 +429,7 @@ pub(crate) fn accepted(
     match arrived {
         Ok(Arrival {
             connection, from, ..
-        }) => Ok(broker.0.open(connection, from, port)),
+        }) => Ok(broker.0.open(connection, from, port, &broker.0.options)),
         Err(Closed) => Err(AcceptError::Closed {
             broker: broker.name().to_owned(),
         }),

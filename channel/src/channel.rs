@@ -31,7 +31,12 @@ pub struct Channel {
 }
 
 impl Channel {
-    pub(crate) fn new(connection: Connection, peer_name: Arc<str>, port: u16) -> Channel {
+    pub(crate) fn new(
+        connection: Connection,
+        peer_name: Arc<str>,
+        port: u16,
+        linger: Duration,
+    ) -> Channel {
         let Connection {
             source,
             sink,
@@ -39,7 +44,7 @@ impl Channel {
             peer,
             ..
         } = connection;
-        let shared = Shared::new(control, peer, peer_name, port);
+        let shared = Shared::new(control, peer, peer_name, port, linger);
         Channel {
             reader: Reader::new(source, shared.clone()),
             writer: Writer::new(sink, shared),

@@ -127,7 +127,7 @@ async fn connect_at(
     } else {
         handshake::connect(connection, endpoint, broker, from.name(), port, &options).await?
     };
-    Ok(from.0.open(connection, broker.into(), port))
+    Ok(from.0.open(connection, broker.into(), port, &options))
 }
 
 /// Both ends lie in this domain: the connector stands in the line of the other broker's table itself.
@@ -176,7 +176,7 @@ async fn connect_local(
             .await
             .map_err(closed)?
         {
-            Some(connection) => return Ok(from.0.open(connection, peer, port)),
+            Some(connection) => return Ok(from.0.open(connection, peer, port, options)),
             // The acceptor was lost between match and taking: once more, from the same place.
             None => before = Some(ticket),
         }

@@ -107,7 +107,8 @@ impl Options {
         self
     }
 
-    /// Sets how long bytes that were written before a disconnect may take to leave.
+    /// Sets how long bytes that were written before a disconnect, or given to
+    /// [`Writer::finish_after`](crate::Writer::finish_after), may take to leave in the background.
     pub fn with_linger(mut self, limit: Duration) -> Options {
         self.linger = limit;
         self

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::endpoint::Endpoint;
 use crate::receipt::Waiters;
 use crate::transport::{Control, Disconnect, Totals};
+use crate::writer::background;
 
 /// This side has disconnected.
 const LEFT: u8 = 1;
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     peer: Endpoint,
     peer_name: Arc<str>,
     port: u16,
+    /// See [`background::compact`].
+    linger: u32,
     opened: Instant,
     // A broker and a task at most: not a list, since a channel is to be small.
     member_of: Mutex<[Weak<Members>; 2]>,
@@ -59,6 +62,7 @@ impl Shared {
         peer: Endpoint,
         peer_name: Arc<str>,
         port: u16,
+        linger: Duration,
     ) -> Arc<Shared> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Arc::new(Shared {
@@ -69,6 +73,7 @@ impl Shared {
             peer,
             peer_name,
             port,
+            linger: background::compact(linger),
             opened: Instant::now(),
             member_of: Mutex::default(),
             waiters: Waiters::default(),
@@ -90,6 +95,11 @@ impl Shared {
 
     fn set(&self, bits: u8) -> u8 {
         self.state.fetch_or(bits, Ordering::Relaxed)
+    }
+
+    /// How long what is left to write may take in the background.
+    pub(crate) fn linger(&self) -> Duration {
+        background::expanded(self.linger)
     }
 
     pub(crate) fn control(&self) -> &dyn Control {

@@ -1,5 +1,7 @@
 //! The outbound half of a channel.
 
+pub(crate) mod background;
+
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::sync::Arc;

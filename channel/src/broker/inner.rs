@@ -85,12 +85,18 @@ pub(super) fn no_plain(endpoint: &Endpoint) -> Result<(), String> {
 
 impl BrokerInner {
     /// The channel of a completed rendezvous, entered where it is to be found.
-    pub(crate) fn open(&self, connection: Connection, peer: Arc<str>, port: u16) -> Channel {
+    pub(crate) fn open(
+        &self,
+        connection: Connection,
+        peer: Arc<str>,
+        port: u16,
+        options: &Options,
+    ) -> Channel {
         tracing::debug!(
             target: "channel", broker = %self.name, port, peer = %connection.peer,
             peer_broker = %peer, "match"
         );
-        let channel = Channel::new(connection, peer, port);
+        let channel = Channel::new(connection, peer, port, options.linger());
         let shared: &Arc<Shared> = channel.shared();
         shared.join(&self.members);
         task::obtained(shared);
