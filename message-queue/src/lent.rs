@@ -62,10 +62,7 @@ impl AsRef<[u8]> for MessageRef<'_> {
 impl Drop for MessageRef<'_> {
     #[inline]
     fn drop(&mut self) {
-        match self.place {
-            Place::Kept => self.receiver.forget_kept(),
-            _ => self.receiver.release(),
-        }
+        self.receiver.release();
     }
 }
 

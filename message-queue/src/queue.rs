@@ -337,27 +337,46 @@ impl MessageQueue {
     }
 
     fn close_within(&self, until: Option<Instant>) -> Receipt {
-        // Who cannot send any more has nothing to send.
-        let _ = self.sending(until, |sender, wait| sender.flush_with(wait));
-        match until {
-            None => {
-                self.handle.disconnect();
-                Receipt::Unknown
-            }
-            Some(_) => {
-                self.handle.disconnect();
-                Receipt::Unknown
-            }
-        }
+        let unsent = self
+            .sender
+            .block(until, |sender| last_flush(sender, &mut Wait::Until(until)));
+        let receipt = match until {
+            None => self.handle.close(),
+            Some(until) => self
+                .handle
+                .close_timeout(until.saturating_duration_since(Instant::now())),
+        };
+        self.without(unsent.unwrap_or(0), receipt)
     }
 
     /// As [`close`](MessageQueue::close), waits without blocking the thread. Dropping the future
     /// before it is ready leaves the queue open or closed.
     pub async fn close_async(&self) -> Receipt {
-        let _ = self.flush_async().await;
-        {
-            self.handle.disconnect();
-            Receipt::Unknown
+        let unsent = poll_fn(|cx| {
+            self.sender
+                .poll(cx, |sender, cx| match sender.poll_flush(cx) {
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(_) => Poll::Ready(sender.unsent()),
+                })
+        })
+        .await;
+        let receipt = self.handle.close_async().await;
+        self.without(unsent, receipt)
+    }
+
+    /// The channel's receipt, for a queue that could not give the channel all it had.
+    fn without(&self, unsent: usize, receipt: Receipt) -> Receipt {
+        let more = unsent as u64;
+        match receipt {
+            Receipt::Complete if more > 0 => Receipt::Partial {
+                read: self.handle.totals().written,
+                unread: more,
+            },
+            Receipt::Partial { read, unread } => Receipt::Partial {
+                read,
+                unread: unread + more,
+            },
+            other => other,
         }
     }
 
@@ -366,6 +385,13 @@ impl MessageQueue {
     pub fn closed(&self) -> bool {
         self.handle.disconnected()
     }
+}
+
+/// Sends what the queue holds before it is closed; returns how much of it could not be sent.
+fn last_flush(sender: &mut MessageSender, wait: &mut Wait<'_, '_>) -> usize {
+    // The reason does not matter any more: what is left tells.
+    let _ = sender.flush_with(wait);
+    sender.unsent()
 }
 
 impl From<Channel> for MessageQueue {

@@ -34,8 +34,17 @@ pub struct MessageReceiver {
     partial: Vec<u8>,
     /// It is all of the message, and nobody took it yet.
     complete: bool,
-    /// Bytes of the channel's buffer that are lent and go when the loan ends.
-    lent: usize,
+    /// What goes when the loan ends.
+    lent: Lent,
+}
+
+/// What a guard shows, or has shown before it was forgotten.
+enum Lent {
+    Nothing,
+    /// So many bytes of the channel's buffer.
+    Buffer(usize),
+    /// What lies in `partial`.
+    Kept,
 }
 
 /// Where the next message lies.
@@ -56,7 +65,7 @@ impl MessageReceiver {
             decoder: Decoder::new(limit),
             partial: Vec::new(),
             complete: false,
-            lent: 0,
+            lent: Lent::Nothing,
         }
     }
 
@@ -147,14 +156,25 @@ impl MessageReceiver {
     /// Ends a loan, also one whose guard was forgotten.
     #[inline]
     pub(crate) fn release(&mut self) {
-        let lent = std::mem::take(&mut self.lent);
-        if lent > 0 {
-            self.reader.consume(lent);
+        match std::mem::replace(&mut self.lent, Lent::Nothing) {
+            Lent::Nothing => {}
+            Lent::Buffer(bytes) => self.reader.consume(bytes),
+            Lent::Kept => self.forget_kept(),
         }
     }
 
+    /// Begins a loan.
+    #[inline]
+    fn lend(&mut self, place: Place) -> MessageRef<'_> {
+        self.lent = match place {
+            Place::Kept => Lent::Kept,
+            Place::Buffer(_, end) | Place::Begun(_, end) => Lent::Buffer(end),
+        };
+        MessageRef::new(self, place)
+    }
+
     /// Has done with what lies in `partial`.
-    pub(crate) fn forget_kept(&mut self) {
+    fn forget_kept(&mut self) {
         self.complete = false;
         self.partial.clear();
         if self.partial.capacity() > KEPT_ALLOCATION {
@@ -165,6 +185,7 @@ impl MessageReceiver {
     /// Takes what lies in `partial`.
     pub(crate) fn take_kept(&mut self) -> Vec<u8> {
         self.complete = false;
+        self.lent = Lent::Nothing;
         let mut message = std::mem::take(&mut self.partial);
         // Room that was kept from a larger one.
         if message.capacity() / 2 > message.len() {
@@ -274,14 +295,10 @@ impl MessageReceiver {
         }
     }
 
-    /// Lends the next message.
     #[inline]
-    fn lend(&mut self, wait: &mut Wait<'_, '_>) -> Result<MessageRef<'_>, ReceiveError> {
+    fn take_ref(&mut self, wait: &mut Wait<'_, '_>) -> Result<MessageRef<'_>, ReceiveError> {
         let place = self.next(wait, false)?;
-        if let Place::Buffer(_, end) = place {
-            self.lent = end;
-        }
-        Ok(MessageRef::new(self, place))
+        Ok(self.lend(place))
     }
 
     pub(crate) fn poll_take(
@@ -368,26 +385,23 @@ impl MessageReceiver {
     /// As [`receive`](MessageReceiver::receive).
     #[inline]
     pub fn receive_ref(&mut self) -> Result<MessageRef<'_>, ReceiveError> {
-        self.lend(&mut Wait::Until(None))
+        self.take_ref(&mut Wait::Until(None))
     }
 
     /// As [`receive_ref`](MessageReceiver::receive_ref), never blocks.
     pub fn try_receive_ref(&mut self) -> Result<MessageRef<'_>, ReceiveError> {
-        self.lend(&mut Wait::Not)
+        self.take_ref(&mut Wait::Not)
     }
 
     /// As [`receive_ref`](MessageReceiver::receive_ref), blocks for at most `limit`.
     pub fn receive_ref_timeout(&mut self, limit: Duration) -> Result<MessageRef<'_>, ReceiveError> {
-        self.lend(&mut Wait::Until(deadline(limit)))
+        self.take_ref(&mut Wait::Until(deadline(limit)))
     }
 
     /// As [`receive_ref`](MessageReceiver::receive_ref), waits without blocking the thread.
     pub async fn receive_ref_async(&mut self) -> Result<MessageRef<'_>, ReceiveError> {
         let place = poll_fn(|cx| pending(self.next(&mut Wait::Poll(cx), false))).await?;
-        if let Place::Buffer(_, end) = place {
-            self.lent = end;
-        }
-        Ok(MessageRef::new(self, place))
+        Ok(self.lend(place))
     }
 
     /// The messages that come, until the peer has closed.

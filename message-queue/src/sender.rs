@@ -206,7 +206,11 @@ impl MessageSender {
             if size > BATCH {
                 return self.put(message, wait);
             }
-            self.drain(wait)?;
+            let drained = self.drain(wait);
+            // A little room will do.
+            if self.unsent() + size > BATCH {
+                drained?;
+            }
         }
         self.outgoing.extend_from_slice(&prefix);
         self.outgoing.extend_from_slice(message);
@@ -395,6 +399,16 @@ impl MessageSender {
     /// Ends the registration at a poller.
     pub fn deregister(&mut self) {
         self.writer().deregister();
+    }
+}
+
+impl Drop for MessageSender {
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            let mut rest = std::mem::take(&mut self.outgoing);
+            rest.drain(..self.gone);
+            writer.finish_after(rest);
+        }
     }
 }
 
