@@ -86,6 +86,7 @@ mod options;
 mod pace;
 mod plan;
 pub(crate) mod rng;
+mod side;
 mod sink;
 mod slices;
 mod source;
@@ -93,12 +94,10 @@ mod strike;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
 
-use channel::transport::{BoxFuture, Connection, Disconnect, Listener, Transport};
+use channel::transport::{BoxFuture, Connection, Listener, Transport};
 use channel::{DialError, Endpoint, EndpointError, ListenError, Options};
 use parking_lot::Mutex;
 
@@ -108,11 +107,7 @@ pub use plan::{MAX_STALL, Plan, seed};
 pub use strike::Strike;
 
 use fired::Counters;
-use link::{FaultControl, IN, Link, OUT};
-use pace::Pace;
-use rng::Rng;
-use sink::FaultSink;
-use source::{FaultSource, State};
+use side::{FaultListener, Side};
 
 /// A transport that makes the one that it wraps unreliable (see the [module](self)). Cheap to clone;
 /// clones are the same: one goes into the domain, one stays to be asked what
@@ -163,7 +158,7 @@ impl<T: Transport> Fault<T> {
 
     /// Wraps a connection that was made elsewhere. It counts as dialled.
     pub fn wrap(&self, connection: Connection) -> Connection {
-        let side = Side::dialled(&self.0, self.0.plan.clone());
+        let side = Side::dialled(self.0.counters.clone(), self.0.plan.clone());
         let number = self.0.dialled.fetch_add(1, Ordering::Relaxed);
         side.wrap(connection, number)
     }
@@ -183,83 +178,6 @@ fn interned(scheme: &str) -> &'static str {
     name
 }
 
-/// What the connections have in common that were dialled, or accepted by one listener.
-struct Side {
-    what: &'static str,
-    part: u64,
-    plan: Plan,
-    counters: Arc<Counters>,
-}
-
-impl Side {
-    fn dialled<T>(inner: &Inner<T>, plan: Plan) -> Side {
-        Side {
-            what: "dialled",
-            part: 0,
-            plan,
-            counters: inner.counters.clone(),
-        }
-    }
-
-    fn accepted<T>(inner: &Inner<T>, plan: Plan) -> Side {
-        Side {
-            what: "accepted",
-            part: 1,
-            ..Side::dialled(inner, plan)
-        }
-    }
-
-    /// One more dial or accept; the error if it is the one to be hit.
-    fn call(&self) -> Result<(), io::Error> {
-        self.counters.calls.add();
-        let trigger = self.plan.trigger.as_ref();
-        match trigger.and_then(|trigger| trigger.call(|| format!("a connection {}", self.what))) {
-            None => Ok(()),
-            Some(strike) => {
-                self.counters.cuts.add();
-                Err(io::Error::new(strike.kind(), "a fault was injected"))
-            }
-        }
-    }
-
-    fn wrap(&self, connection: Connection, number: u64) -> Connection {
-        let name = format!("the {} connection {number}", self.what);
-        let link = Link::new(
-            connection.control,
-            self.counters.clone(),
-            self.plan.trigger.clone(),
-            name,
-            self.plan.one_way,
-        );
-        let pace = |direction: u8, half: u64| {
-            // Four independent parts for each number: two sides of two directions.
-            let rng = Rng::of(self.plan.seed, number * 4 + self.part * 2 + half + 1);
-            Pace::new(rng, self.plan.clone(), direction)
-        };
-        Connection {
-            source: Box::new(FaultSource {
-                inner: connection.source,
-                link: link.clone(),
-                pace: pace(IN, 0),
-                cut: self.plan.cut_read,
-                read: 0,
-                visible: 0,
-                state: State::Open,
-            }),
-            sink: Box::new(FaultSink {
-                inner: connection.sink,
-                link: link.clone(),
-                pace: pace(OUT, 1),
-                cut: self.plan.cut_write,
-                written: 0,
-            }),
-            control: Arc::new(FaultControl(link)),
-            peer: connection.peer,
-            carrier: connection.carrier,
-        }
-    }
-}
-
 impl<T: Transport> Transport for Fault<T> {
     fn schemes(&self) -> &[&str] {
         &self.0.schemes
@@ -272,7 +190,7 @@ impl<T: Transport> Transport for Fault<T> {
     ) -> BoxFuture<'a, Result<Connection, DialError>> {
         Box::pin(async move {
             let plan = options::apply(self.0.plan.clone(), to).map_err(DialError::Unsupported)?;
-            let side = Side::dialled(&self.0, plan);
+            let side = Side::dialled(self.0.counters.clone(), plan);
             side.call()?;
             let inner = options::inner(to);
             let mut connection = match self.0.transport.dial(&inner, options).await {
@@ -297,12 +215,8 @@ impl<T: Transport> Transport for Fault<T> {
             Err(ListenError::Taken(_)) => return Err(ListenError::Taken(at.clone())),
             other => other?,
         };
-        Ok(Box::new(FaultListener {
-            local: options::outer(listener.local(), at),
-            inner: listener,
-            side: Side::accepted(&self.0, plan),
-            accepted: 0,
-        }))
+        let side = Side::accepted(self.0.counters.clone(), plan);
+        Ok(Box::new(FaultListener::new(listener, at, side)))
     }
 
     fn broker_of<'a>(&self, endpoint: &'a Endpoint) -> &'a str {
@@ -333,30 +247,5 @@ impl<T> fmt::Debug for Fault<T> {
             .field("plan", &self.0.plan)
             .field("fired", &self.0.counters.fired())
             .finish_non_exhaustive()
-    }
-}
-
-struct FaultListener {
-    inner: Box<dyn Listener>,
-    local: Endpoint,
-    side: Side,
-    accepted: u64,
-}
-
-impl Listener for FaultListener {
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Connection>> {
-        let mut connection = ready!(self.inner.poll_accept(cx))?;
-        if let Err(error) = self.side.call() {
-            connection.control.disconnect(Disconnect::Abort);
-            return Poll::Ready(Err(error));
-        }
-        connection.peer = connection.peer.with_fault();
-        let number = self.accepted;
-        self.accepted += 1;
-        Poll::Ready(Ok(self.side.wrap(connection, number)))
-    }
-
-    fn local(&self) -> &Endpoint {
-        &self.local
     }
 }

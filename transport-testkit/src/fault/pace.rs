@@ -9,7 +9,7 @@ use async_io::Timer;
 
 use super::link::Link;
 use super::plan::Plan;
-use crate::fault::rng::Rng;
+use super::rng::Rng;
 
 /// Longest and shortest delay, in microseconds.
 const DELAY: std::ops::Range<u64> = 20..200;
