@@ -67,6 +67,10 @@ fn check_taken(text: &str, endpoint: &Endpoint) {
 fn check(endpoint: &Endpoint) {
     let text = endpoint.to_string();
     assert!(text.is_ascii() && text.len() <= Endpoint::MAX_LEN, "{text}");
+    let scheme = endpoint.scheme();
+    assert!(scheme.starts_with(|c: char| c.is_ascii_lowercase()) && scheme != "fault");
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    assert!(scheme.chars().all(good) && scheme != "plain");
     let again: Endpoint = text.parse().expect("what is written is read");
     assert_eq!(&again, endpoint);
     assert_eq!(again.to_string(), text);
