@@ -2,10 +2,10 @@
 
 use std::ops::Deref;
 
-use crate::receiver::{MessageReceiver, Place};
+use crate::inbound::{Inbound, Place};
 
 /// A message that is lent where it lies; see
-/// [`MessageReceiver::receive_ref`]. Dropping it takes the message out of the queue.
+/// [`MessageReceiver::receive_ref`](crate::MessageReceiver::receive_ref). Dropping it takes the message out of the queue.
 ///
 /// ```
 /// # use channel::Domain;
@@ -24,13 +24,13 @@ use crate::receiver::{MessageReceiver, Place};
 /// # Ok(()) }
 /// ```
 pub struct MessageRef<'a> {
-    receiver: &'a mut MessageReceiver,
+    receiver: &'a mut Inbound,
     place: Place,
 }
 
 impl<'a> MessageRef<'a> {
     #[inline]
-    pub(crate) fn new(receiver: &'a mut MessageReceiver, place: Place) -> MessageRef<'a> {
+    pub(crate) fn new(receiver: &'a mut Inbound, place: Place) -> MessageRef<'a> {
         MessageRef { receiver, place }
     }
 

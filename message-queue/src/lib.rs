@@ -4,7 +4,10 @@
 mod broker;
 pub mod codec;
 mod error;
+mod inbound;
+mod iter;
 mod lent;
+mod outbound;
 mod queue;
 mod receiver;
 mod sender;
@@ -17,8 +20,9 @@ pub use broker::QueueBroker;
 pub use codec::DEFAULT_MAX_MESSAGE;
 pub use error::{ReceiveError, SendError};
 pub use lent::MessageRef;
+pub use outbound::BATCH;
 pub use queue::MessageQueue;
 pub use receiver::MessageReceiver;
-pub use sender::{BATCH, MessageSender};
+pub use sender::MessageSender;
 #[cfg(feature = "typed")]
 pub use typed::{DecodeError, TypedQueue, TypedReceiveError, TypedSendError};

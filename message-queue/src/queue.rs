@@ -10,9 +10,12 @@ use channel::{Channel, Handle, Key, Poller};
 
 use crate::codec::DEFAULT_MAX_MESSAGE;
 use crate::error::{ReceiveError, SendError};
-use crate::receiver::{MessageReceiver, Messages};
+use crate::inbound::Inbound;
+use crate::iter::Messages;
+use crate::outbound::Outbound;
+use crate::receiver::MessageReceiver;
 use crate::sender::MessageSender;
-use crate::turn::{Half, Turn};
+use crate::turn::Turn;
 use crate::wait::{Wait, deadline};
 
 /// Whole messages, both ways, over a channel: of any size from nothing to the limit, first in first
@@ -26,30 +29,10 @@ use crate::wait::{Wait, deadline};
 /// Dropping it closes it in an orderly way, as dropping a [`MessageSender`] and a [`MessageReceiver`]
 /// does; dropping it while the thread panics aborts it, and the peer sees `PeerLost`.
 pub struct MessageQueue {
-    sender: Turn<MessageSender>,
-    receiver: Turn<MessageReceiver>,
+    sender: Turn<Outbound>,
+    receiver: Turn<Inbound>,
     handle: Handle,
     limit: usize,
-}
-
-impl Half for MessageSender {
-    fn register(&mut self, poller: &Poller, key: Key) {
-        MessageSender::register(self, poller, key);
-    }
-
-    fn deregister(&mut self) {
-        MessageSender::deregister(self);
-    }
-}
-
-impl Half for MessageReceiver {
-    fn register(&mut self, poller: &Poller, key: Key) {
-        MessageReceiver::register(self, poller, key);
-    }
-
-    fn deregister(&mut self) {
-        MessageReceiver::deregister(self);
-    }
 }
 
 impl MessageQueue {
@@ -63,18 +46,21 @@ impl MessageQueue {
     pub fn with_max_message(channel: Channel, limit: usize) -> MessageQueue {
         let handle = channel.handle();
         let (reader, writer) = channel.split();
-        let sender = MessageSender::new(writer, limit);
+        let sender = Outbound::new(writer, limit);
         MessageQueue {
             limit: sender.max_message(),
             sender: Turn::new(sender),
-            receiver: Turn::new(MessageReceiver::new(reader, limit)),
+            receiver: Turn::new(Inbound::new(reader, limit)),
             handle,
         }
     }
 
     /// Takes the queue apart for two threads that need no lock between them.
     pub fn split(self) -> (MessageSender, MessageReceiver) {
-        (self.sender.into_inner(), self.receiver.into_inner())
+        (
+            MessageSender(self.sender.into_inner()),
+            MessageReceiver::new(self.receiver.into_inner()),
+        )
     }
 
     /// The largest message it sends and takes, in bytes.
@@ -92,7 +78,7 @@ impl MessageQueue {
     fn sending(
         &self,
         until: Option<Instant>,
-        call: impl FnOnce(&mut MessageSender, &mut Wait<'_, '_>) -> Result<(), SendError>,
+        call: impl FnOnce(&mut Outbound, &mut Wait<'_, '_>) -> Result<(), SendError>,
     ) -> Result<(), SendError> {
         self.sender
             .block(until, |sender| call(sender, &mut Wait::Until(until)))
@@ -101,7 +87,7 @@ impl MessageQueue {
 
     fn try_sending(
         &self,
-        call: impl FnOnce(&mut MessageSender, &mut Wait<'_, '_>) -> Result<(), SendError>,
+        call: impl FnOnce(&mut Outbound, &mut Wait<'_, '_>) -> Result<(), SendError>,
     ) -> Result<(), SendError> {
         self.sender
             .attempt(|sender| call(sender, &mut Wait::Not))
@@ -111,7 +97,7 @@ impl MessageQueue {
     fn receiving<T>(
         &self,
         until: Option<Instant>,
-        call: impl FnOnce(&mut MessageReceiver, &mut Wait<'_, '_>) -> Result<T, ReceiveError>,
+        call: impl FnOnce(&mut Inbound, &mut Wait<'_, '_>) -> Result<T, ReceiveError>,
     ) -> Result<T, ReceiveError> {
         self.receiver
             .block(until, |receiver| call(receiver, &mut Wait::Until(until)))
@@ -120,7 +106,7 @@ impl MessageQueue {
 
     fn try_receiving<T>(
         &self,
-        call: impl FnOnce(&mut MessageReceiver, &mut Wait<'_, '_>) -> Result<T, ReceiveError>,
+        call: impl FnOnce(&mut Inbound, &mut Wait<'_, '_>) -> Result<T, ReceiveError>,
     ) -> Result<T, ReceiveError> {
         self.receiver
             .attempt(|receiver| call(receiver, &mut Wait::Not))
@@ -245,18 +231,18 @@ impl MessageQueue {
     /// [`ReceiveError::PeerLost`], [`ReceiveError::Closed`].
     #[inline]
     pub fn receive(&self) -> Result<Vec<u8>, ReceiveError> {
-        self.receiving(None, MessageReceiver::take)
+        self.receiving(None, Inbound::take)
     }
 
     /// As [`receive`](MessageQueue::receive), never blocks.
     pub fn try_receive(&self) -> Result<Vec<u8>, ReceiveError> {
-        self.try_receiving(MessageReceiver::take)
+        self.try_receiving(Inbound::take)
     }
 
     /// As [`receive`](MessageQueue::receive), blocks for at most `limit`. What has arrived of a
     /// message by then is kept.
     pub fn receive_timeout(&self, limit: Duration) -> Result<Vec<u8>, ReceiveError> {
-        self.receiving(deadline(limit), MessageReceiver::take)
+        self.receiving(deadline(limit), Inbound::take)
     }
 
     /// As [`receive`](MessageQueue::receive), waits without blocking the thread. Dropping the future
@@ -267,7 +253,7 @@ impl MessageQueue {
 
     /// The poll function behind [`receive_async`](MessageQueue::receive_async).
     pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, ReceiveError>> {
-        self.receiver.poll(cx, MessageReceiver::poll_take)
+        self.receiver.poll(cx, Inbound::poll_take)
     }
 
     /// Receives one whole message into the caller's buffer, without an allocation; blocks until there
@@ -388,7 +374,7 @@ impl MessageQueue {
 }
 
 /// Sends what the queue holds before it is closed; returns how much of it could not be sent.
-fn last_flush(sender: &mut MessageSender, wait: &mut Wait<'_, '_>) -> usize {
+fn last_flush(sender: &mut Outbound, wait: &mut Wait<'_, '_>) -> usize {
     // The reason does not matter any more: what is left tells.
     let _ = sender.flush_with(wait);
     sender.unsent()
