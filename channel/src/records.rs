@@ -138,6 +138,8 @@ const SILENT: u16 = 1 << 7;
 const ABORTED: u16 = 1 << 8;
 /// The carrier was closed and let go.
 const CLOSED: u16 = 1 << 9;
+/// The peer said that it aborted: a loss for the writer even if its stream had ended well before.
+const PEER_ABORTED: u16 = 1 << 10;
 
 /// Set in [`Shared::read`] once the count was told to the peer. A read that copied bytes out but
 /// was not counted before that has not taken place: the application does not get them. No stream

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::{ENDED, LOST, SILENT, STOPPED, Shared};
+use super::{ENDED, LOST, PEER_ABORTED, SILENT, STOPPED, Shared};
 use crate::transport::Source;
 use crate::wire::record::{Event, RecordDecoder, RecordError};
 
@@ -196,6 +196,7 @@ impl Inbound {
                 shared.set(ENDED);
             }
             Event::Abort => {
+                shared.set(PEER_ABORTED);
                 let why = "the peer aborted the channel";
                 self.lost(shared, Failure::new(io::ErrorKind::ConnectionReset, why));
             }

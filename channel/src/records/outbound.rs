@@ -6,7 +6,10 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use super::inbound::Failure;
-use super::{ENDED, FINISHED, LEFT, LOST, SEALED, SOURCE_DROPPED, STOPPED, Shared, not_connected};
+use super::{
+    ABORTED, ENDED, FINISHED, LEFT, LOST, PEER_ABORTED, SEALED, SOURCE_DROPPED, STOPPED, Shared,
+    not_connected,
+};
 use crate::transport::Sink;
 use crate::wire::record::{MAX_RECORD, encode_abort, encode_data, encode_end, encode_receipt};
 
@@ -65,7 +68,9 @@ impl Outbound {
         let flags = shared.flags();
         if flags & LEFT != 0 {
             Some(not_connected("this side has disconnected"))
-        } else if flags & LOST != 0 && flags & (STOPPED | ENDED) != STOPPED | ENDED {
+        } else if flags & PEER_ABORTED != 0
+            || flags & LOST != 0 && flags & (STOPPED | ENDED) != STOPPED | ENDED
+        {
             // Also if it has told its receipt: an abort does that too.
             let why = "the peer is lost";
             Some(io::Error::new(io::ErrorKind::ConnectionReset, why))
@@ -195,6 +200,11 @@ impl Outbound {
     /// Queues RECEIPT and END, each once, when its time has come.
     pub(super) fn queue_what_is_due(&mut self, shared: &Shared) {
         let flags = shared.flags();
+        // A half that hears of the abort before its record has left, and is dropped for that, must
+        // not make an orderly end of it.
+        if flags & ABORTED != 0 {
+            return;
+        }
         if !self.receipt && flags & (LEFT | SOURCE_DROPPED | ENDED) != 0 {
             let receipt = self.seal(shared);
             self.queue(&receipt);

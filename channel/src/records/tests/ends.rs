@@ -117,6 +117,49 @@ fn an_abort_is_a_loss_after_what_arrived() {
     assert_eq!(kind(end), io::ErrorKind::ConnectionReset);
 }
 
+// shows C6: a writer that hears of the abort first, and is dropped for that, makes no orderly end.
+#[test]
+fn an_abort_while_the_writer_is_dropped_is_a_loss() {
+    for round in 0..2000 {
+        let (a, mut b) = pair(64, usize::MAX);
+        let Connection {
+            source: _source,
+            mut sink,
+            control,
+            ..
+        } = a;
+        let writer = thread::spawn(move || {
+            while sink.write(&[IoSlice::new(b"x")], limit()).is_ok() {}
+            drop(sink);
+        });
+        let reader = thread::spawn(move || read_to_end(&mut *b.source).1);
+        for _ in 0..round % 500 {
+            std::hint::spin_loop();
+        }
+        control.disconnect(Disconnect::Abort);
+        writer.join().unwrap();
+        let end = kind(reader.join().unwrap());
+        assert_eq!(end, io::ErrorKind::ConnectionReset, "round {round}");
+    }
+}
+
+// shows C6: after its end a peer can be lost to the writer yet, also if it says so.
+#[test]
+fn an_abort_after_the_end_is_a_loss_for_the_writer() {
+    let (mut a, mut b) = pair(64, usize::MAX);
+    b.sink.finish().unwrap();
+    assert_eq!(a.source.fill(limit()).unwrap(), 0);
+    b.control.disconnect(Disconnect::Abort);
+    let refused = a.sink.write(&[IoSlice::new(b"x")], limit());
+    let refused = match refused {
+        // Taken before the news was looked at.
+        Ok(_) => a.sink.write(&[IoSlice::new(b"x")], limit()),
+        other => other,
+    };
+    assert_eq!(kind(refused), io::ErrorKind::ConnectionReset);
+    assert_eq!(a.source.fill(None).unwrap(), 0);
+}
+
 // shows C4, C6
 #[test]
 fn an_abort_wakes_both_sides() {
