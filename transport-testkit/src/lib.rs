@@ -2,6 +2,14 @@
 #![forbid(unsafe_code)]
 
 pub mod fault;
+mod law;
 mod leaks;
+mod list;
+mod subject;
+mod suite;
 
 pub use leaks::Leaks;
+pub use subject::Subject;
+#[doc(hidden)]
+pub use suite::run_test;
+pub use suite::{DEFAULT_LIMIT, Failure, Report, SEED, Suite, TESTS, Test};

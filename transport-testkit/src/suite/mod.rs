@@ -1,0 +1,174 @@
+//! Running the tests: each on a thread of its own, with a time limit, and a report at the end.
+
+mod report;
+pub(crate) mod streams;
+pub(crate) mod support;
+mod tests;
+pub(crate) mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::subject::Subject;
+pub use report::{Failure, Report};
+pub use tests::{TESTS, Test};
+use world::World;
+
+/// How long a test may take before it counts as hanging: machines are slow and shared.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
+
+/// The seed of the randomised tests is taken from here, if it is set.
+pub const SEED: &str = "TRANSPORT_TESTKIT_SEED";
+
+/// Tests about what is left behind run alone: what others hold for a moment would count.
+static ALONE: RwLock<()> = RwLock::new(());
+
+/// The conformance suite, about to be run on one transport.
+pub struct Suite {
+    subject: Arc<dyn Subject>,
+    limit: Duration,
+    only: Vec<String>,
+    jobs: usize,
+    seed: u64,
+}
+
+impl Suite {
+    /// All tests, one after another.
+    pub fn new(subject: impl Subject) -> Suite {
+        Suite {
+            subject: Arc::new(subject),
+            limit: DEFAULT_LIMIT,
+            only: Vec::new(),
+            jobs: 1,
+            seed: seed(),
+        }
+    }
+
+    /// How long each test may take: one that takes longer has failed, and its threads are left alone.
+    /// It begins when the test begins.
+    pub fn limit(mut self, limit: Duration) -> Suite {
+        self.limit = limit;
+        self
+    }
+
+    /// Runs only these tests: names (`"c4_..."`), or promises of the SPEC (`"C4"`) with all their
+    /// tests. May be called several times.
+    ///
+    /// # Panics
+    /// If there is no such test and no such promise: a suite that tests nothing would pass.
+    pub fn only<'a>(mut self, which: impl IntoIterator<Item = &'a str>) -> Suite {
+        for which in which {
+            let known = TESTS.iter().any(|t| t.name == which || t.promise == which);
+            assert!(known, "the suite has no test and no promise \"{which}\"");
+            self.only.push(which.to_owned());
+        }
+        self
+    }
+
+    /// How many tests run at the same time.
+    pub fn jobs(mut self, count: usize) -> Suite {
+        self.jobs = count.max(1);
+        self
+    }
+
+    /// The seed of the randomised tests, to repeat a run. Without it: the environment variable
+    /// [`SEED`], or the clock.
+    pub fn seed(mut self, seed: u64) -> Suite {
+        self.seed = seed;
+        self
+    }
+
+    fn selected(&self) -> Vec<&'static Test> {
+        let only = |test: &Test| {
+            let is = |which: &String| which == test.name || which == test.promise;
+            self.only.is_empty() || self.only.iter().any(is)
+        };
+        TESTS.iter().filter(|test| only(test)).collect()
+    }
+
+    /// Runs the tests.
+    pub fn run(self) -> Report {
+        let tests = self.selected();
+        let start = Instant::now();
+        let next = AtomicUsize::new(0);
+        let failures = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..self.jobs.min(tests.len()) {
+                // Relaxed: only uniqueness counts.
+                scope.spawn(|| {
+                    while let Some(test) = tests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if let Err(message) = self.run_one(test) {
+                            failures.lock().push(Failure { test, message });
+                        }
+                    }
+                });
+            }
+        });
+        let mut failures = failures.into_inner();
+        let place = |failure: &Failure| tests.iter().position(|t| t.name == failure.test.name);
+        failures.sort_by_key(place);
+        Report {
+            subject: self.subject.name().to_owned(),
+            tests,
+            failures,
+            took: start.elapsed(),
+            seed: self.seed,
+        }
+    }
+
+    fn run_one(&self, test: &'static Test) -> Result<(), String> {
+        let (_alone, _beside) = match test.is_alone() {
+            true => (Some(ALONE.write()), None),
+            false => (None, Some(ALONE.read())),
+        };
+        let (subject, seed, limit) = (self.subject.clone(), self.seed, self.limit);
+        let (tell, told) = mpsc::channel();
+        let thread = thread::Builder::new().name(test.name.to_owned());
+        let thread = thread.spawn(move || {
+            support::set_limit(limit);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                let world = World::new(subject, seed);
+                (test.run)(&world);
+            }));
+            let _ = tell.send(result.map_err(|panic| support::message(&*panic)));
+        });
+        let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+        // The test's own waits end with its limit, and tell more: they get a little time to.
+        match told.recv_timeout(limit + limit / 4) {
+            Ok(result) => {
+                // So that it is not found by the next test, if that counts threads.
+                let _ = thread.join();
+                result
+            }
+            Err(_) => Err(format!("hangs: no end after {limit:?}")),
+        }
+    }
+}
+
+fn seed() -> u64 {
+    match std::env::var(SEED) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{SEED} is a number, not \"{text}\"")),
+        Err(_) => std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(1, |time| time.as_nanos() as u64 & 0xffff_ffff),
+    }
+}
+
+/// Runs one test, as [`conformance!`](crate::conformance) does.
+///
+/// # Panics
+/// If the transport fails it.
+#[doc(hidden)]
+pub fn run_test(subject: impl Subject, name: &str, limit: Duration) {
+    let suite = Suite::new(subject).only([name]).limit(limit);
+    println!("{name}: repeat with {SEED}={}", suite.seed);
+    suite.run().assert_passed();
+}
