@@ -146,12 +146,17 @@ impl Shared {
 /// Asking again gives the same answer. Any number of threads and futures may wait at once; the halves
 /// may be gone by then.
 ///
-/// Over a bare byte stream (tcp, tls, a pipe) the receipt comes inbound, behind what the peer has
-/// written before: a side that has not disconnected has to read that. After `close` nobody reads, and
-/// what the peer still sends is thrown away, so that the peer can't block on it. There a side that
-/// aborts can tell its receipt only if nothing it wrote before is held up; and a side that
-/// disconnects waits for the peer no longer than [`Options::linger`](crate::Options::linger): then
-/// the receipt is `Unknown`.
+/// Over a bare byte stream (tcp, tls, a pipe) between our own ends:
+///
+/// - The peer's reader has to come to the end of the stream, or leave, before the answer is
+///   `Complete`. (In memory, the last byte is enough.)
+/// - The receipt comes inbound, behind what the peer has written before: a side that has not
+///   disconnected has to read that. After `close` nobody reads, and what the peer still sends is
+///   thrown away, so that it can't block on it.
+/// - A side that has disconnected waits for its peer no longer than
+///   [`Options::linger`](crate::Options::linger); after that the answer is `Unknown`.
+/// - A peer that panics or aborts tells how much it had read, if it is not in the middle of a record
+///   that the carrier did not take. One that is killed can tell nothing.
 impl Handle {
     /// Disconnects in an orderly way, and waits until it is known what became of what was written: as
     /// long as the peer goes on without reading it, perhaps for ever. On a channel that has
