@@ -16,6 +16,9 @@ use crate::Leaks;
 /// one run may have a few calls more than another.
 const QUIET_RUNS: u64 = 3;
 
+/// How long what a run has left may take to go away, before the run is made once more.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
 /// The limits of [`kth_fault`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -143,6 +146,7 @@ pub fn kth_fault(
 ) -> Summary {
     let scenario: Arc<Scenario> = Arc::new(scenario);
     // Without a fault, and before anything is counted: most of what is made once is made here.
+    async_io::block_on(async_io::Timer::after(Duration::from_micros(1)));
     let (whole, _) = one_run(limits, 0, &scenario);
     whole.unwrap_or_else(|error| panic!("without a fault the scenario failed: {error}"));
     let mut summary = Summary {
@@ -154,7 +158,7 @@ pub fn kth_fault(
     for k in 1..=limits.runs {
         // What a fault makes for the first time and is kept on purpose (a thread for timers, say) is
         // there when the same is run again; what leaks does so again.
-        let (result, hit) = counted_run(limits, k, &scenario, limits.settle / 10)
+        let (result, hit) = counted_run(limits, k, &scenario, limits.settle.min(FIRST_LOOK))
             .or_else(|_| counted_run(limits, k, &scenario, limits.settle))
             .unwrap_or_else(|left| panic!("{left}"));
         match (hit, result) {

@@ -30,6 +30,8 @@ const LEFT: u8 = 4;
 const ENDED: u8 = 8;
 /// The wrapped connection is about to be aborted.
 const ABORTING: u8 = 16;
+/// The wrapped connection has failed, or refuses.
+const BROKEN: u8 = 32;
 
 /// How much later the wrapped connection is aborted. It has to be later at all.
 const SOON: Duration = Duration::from_micros(50);
@@ -89,6 +91,12 @@ impl Link {
 
     pub(super) fn ended(&self) {
         self.flags.fetch_or(ENDED, Ordering::AcqRel);
+    }
+
+    /// The wrapped connection has failed, or refuses: what either half says from now on it says at
+    /// once. Whoever asks one half why the other one failed must not be told to wait.
+    pub(super) fn broke(&self) {
+        self.flags.fetch_or(BROKEN, Ordering::AcqRel);
     }
 
     /// What a cut direction says.
@@ -172,7 +180,7 @@ impl Link {
 
     /// Whether a pause would be for nothing. Asked after [`pausing`](Link::pausing).
     pub(super) fn no_pause(&self) -> bool {
-        *self.over.lock()
+        self.has(BROKEN) || *self.over.lock()
     }
 
     /// Leaves the waker of a poll function that pauses.
@@ -259,7 +267,8 @@ impl Control for FaultControl {
 
     fn poll_receipt(&self, cx: &mut Context<'_>) -> Poll<Receipt> {
         match self.0.inner.poll_receipt(cx) {
-            Poll::Pending if self.0.has(IN) => Poll::Ready(Receipt::Unknown),
+            // Nobody will tell any more.
+            Poll::Pending if self.0.has(IN | OUT) => Poll::Ready(Receipt::Unknown),
             other => other,
         }
     }

@@ -52,7 +52,9 @@ impl Pace {
             let delays = rng.chance(plan.delay);
             let splits = rng.chance(plan.split);
             let (time, few, many) = (rng.next(), rng.below(2) == 0, rng.next());
-            let length = if stalls {
+            let length = if link.no_pause() {
+                None
+            } else if stalls {
                 link.counters.stalls.add();
                 let longest = plan.longest_stall.as_micros() as u64;
                 Some(1_000 + time % longest.saturating_sub(1_000).max(1))

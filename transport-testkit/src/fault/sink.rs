@@ -48,13 +48,17 @@ impl FaultSink {
         match result {
             // The operation is not through.
             Err(late) if late.kind() == io::ErrorKind::TimedOut => Err(late),
-            Err(_) if self.link.is_cut(OUT) => {
+            Err(error) => {
                 self.pace.done();
-                Err(self.link.error())
+                self.link.broke();
+                match self.link.is_cut(OUT) {
+                    true => Err(self.link.error()),
+                    false => Err(error),
+                }
             }
-            other => {
+            taken => {
                 self.pace.done();
-                other
+                taken
             }
         }
     }

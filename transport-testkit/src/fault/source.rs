@@ -91,7 +91,10 @@ impl FaultSource {
                 self.link.ended();
                 Ok(end)
             }
-            error => error,
+            error => {
+                self.link.broke();
+                error
+            }
         }
     }
 
