@@ -9,6 +9,8 @@
 
 mod cut;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::io;

@@ -44,6 +44,8 @@ const END: u8 = 1;
 const READ: u8 = 2;
 /// Somebody looks after the grace.
 const LOOKING: u8 = 4;
+/// The stream was found abandoned.
+const ABANDONED: u8 = 8;
 
 /// What is decided. Small, since every channel has two.
 #[derive(Default)]
@@ -51,7 +53,7 @@ pub(super) struct Cut {
     known: u8,
     end: usize,
     read: usize,
-    /// When a flag was found up: the grace runs from here.
+    /// When a flag was found up, the last of them: the grace runs from here.
     since: Option<Instant>,
 }
 
@@ -60,8 +62,19 @@ impl Cut {
         self.known & bits == bits
     }
 
-    fn grace_is_over(&mut self) -> bool {
+    /// Whether every look of the ends finds the flags that are up now.
+    fn grace_is_over(&mut self, abandoned: bool) -> bool {
+        if abandoned && !self.has(ABANDONED) {
+            // It may have been finished long ago: that says nothing about this flag.
+            self.known = self.known & !LOOKING | ABANDONED;
+            self.since = None;
+        }
         self.since.get_or_insert_with(Instant::now).elapsed() >= GRACE
+    }
+
+    #[cfg(test)]
+    pub(super) fn grace_began(&self) -> Option<Instant> {
+        self.since
     }
 
     fn decide_end(&mut self, here: usize) -> usize {
@@ -98,7 +111,7 @@ impl Ends {
         let mut cut = self.cut.lock();
         let news = !cut.has(END);
         let end = cut.decide_end(self.head());
-        cut.grace_is_over();
+        cut.grace_is_over(self.observer.is_abandoned());
         drop(cut);
         if news {
             self.receipt.wake();
@@ -129,7 +142,8 @@ impl Ends {
 
     /// A flag went up by a third party's doing.
     pub(super) fn cut_off(&self) {
-        self.cut.lock().grace_is_over();
+        let mut cut = self.cut.lock();
+        cut.grace_is_over(self.observer.is_abandoned());
     }
 
     fn is_cut(&self) -> bool {
@@ -153,15 +167,14 @@ impl Ends {
 
     /// The receipt, if it is known.
     fn receipt(&self) -> Option<Receipt> {
-        // Acquire inside, with the ring's flags: `finished` is asked first, so that a stream that
-        // was finished and then abandoned is not taken for one that can still be read.
-        let finished = self.observer.is_finished();
-        let abandoned = self.observer.is_abandoned();
-        if !finished && !abandoned {
+        if !self.is_cut() {
             return None;
         }
         let mut cut = self.cut.lock();
-        let may_decide = cut.grace_is_over();
+        // Asked under the lock: if somebody has decided by now how far the reader came, this shows
+        // the flag, and a read that went further is not taken for one that counts.
+        let abandoned = self.observer.is_abandoned();
+        let may_decide = cut.grace_is_over(abandoned);
         if abandoned {
             if !may_decide && !cut.has(READ) {
                 return None;
@@ -191,7 +204,7 @@ impl Ends {
             return;
         }
         let mut cut = self.cut.lock();
-        if cut.grace_is_over() || cut.has(LOOKING) {
+        if cut.grace_is_over(self.observer.is_abandoned()) || cut.has(LOOKING) {
             return;
         }
         cut.known |= LOOKING;

@@ -45,7 +45,7 @@ impl PipeReader {
     /// busy threads do not wake each other for every few bytes; of less room a little later. Returns
     /// how many of the `n` bytes count.
     #[inline]
-    fn took(&mut self, n: usize) -> usize {
+    pub(super) fn took(&mut self, n: usize) -> usize {
         if self.armed {
             self.consumer.cancel_sleep();
             self.armed = false;

@@ -62,7 +62,7 @@ impl PipeWriter {
     /// After bytes were written into a stream that was finished or abandoned meanwhile: those behind
     /// the end do not count.
     #[cold]
-    fn wrote_at_the_end(&self, n: usize) -> io::Result<usize> {
+    pub(super) fn wrote_at_the_end(&self, n: usize) -> io::Result<usize> {
         let over = beyond(self.ends.observer.written(), self.ends.end());
         match n.saturating_sub(over) {
             0 => self.stopped(),

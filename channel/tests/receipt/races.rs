@@ -239,3 +239,36 @@ fn the_end_meets_the_last_byte_in_memory() {
 fn the_end_meets_the_last_byte_over_a_socket() {
     last_byte(Over::Socket, 500);
 }
+
+// shows C4, C9: a large write against a reader that leaves: what the write reports is what the receipt
+// counts, though it may be told while the write is going on.
+#[test]
+fn a_write_that_is_going_on_when_the_reader_leaves() {
+    const LENGTH: usize = 512 * 1024;
+    let seed = seed("going on");
+    within("a write that is going on", move || {
+        let world = World::new(Over::Memory, &Options::new().with_capacity(LENGTH));
+        for number in 0..500 {
+            let mut rng = Rng::of(seed, number);
+            let (mut ours, mut theirs) = world.pair();
+            let handle = ours.handle();
+            let start = &Barrier::new(2);
+            let (told, read, written) = thread::scope(|scope| {
+                let writing = scope.spawn(|| {
+                    start.wait();
+                    ours.write(&[7; LENGTH]).unwrap_or(0)
+                });
+                start.wait();
+                rng.spin(2000);
+                let read = match rng.one_in(2) {
+                    true => theirs.read(&mut [0; 100]).unwrap(),
+                    false => 0,
+                };
+                drop(theirs);
+                (handle.receipt(), read, writing.join().unwrap())
+            });
+            assert_eq!(told, exact(read, written), "round {number}");
+            assert_eq!(handle.totals().written, written as u64);
+        }
+    });
+}

@@ -1,0 +1,144 @@
+//! A stream that is cut off in the middle of a write or a read: the steps of such a call one by one.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::*;
+use crate::transport::{Receipt, Sink, Source};
+
+fn now<T>(poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+    poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A pipe with ten bytes in it.
+fn ten() -> (PipeWriter, PipeReader, PipeControl) {
+    let (mut writer, reader, control) = pipe(64, Spin::NEVER).unwrap();
+    let written = now(|cx| writer.poll_write(cx, &[IoSlice::new(b"0123456789")]));
+    assert!(matches!(written, Poll::Ready(Ok(10))));
+    (writer, reader, control)
+}
+
+fn read(reader: &mut PipeReader, most: usize) -> io::Result<usize> {
+    let mut buf = vec![0; most];
+    reader.read(&mut [IoSliceMut::new(&mut buf)], Some(Instant::now()))
+}
+
+/// The receipt, decided by a third party after the grace.
+fn receipt(control: &PipeControl) -> Receipt {
+    let until = Instant::now().checked_add(Duration::from_secs(30));
+    crate::wait::block_on(until, |cx| control.poll_receipt(cx)).expect("a receipt")
+}
+
+fn partial(read: u64, unread: u64) -> Receipt {
+    Receipt::Partial { read, unread }
+}
+
+fn kind<T: std::fmt::Debug>(result: io::Result<T>) -> io::ErrorKind {
+    result.unwrap_err().kind()
+}
+
+// shows C4, C9: a read that comes to its end after the count was told has not taken place.
+#[test]
+fn a_read_that_is_too_late_does_not_count() {
+    let (mut writer, mut reader, control) = ten();
+    assert_eq!(read(&mut reader, 3).unwrap(), 3);
+    // It looks, and sees no flag.
+    assert_eq!(reader.consumer.available().unwrap(), 7);
+    control.abandon();
+    assert_eq!(receipt(&control), partial(3, 7));
+    reader.consumer.consume(4);
+    assert_eq!(reader.took(4), 0);
+    assert_eq!((control.written(), control.read()), (10, 3));
+    assert_eq!(receipt(&control), partial(3, 7));
+    assert_eq!(kind(read(&mut reader, 9)), io::ErrorKind::NotConnected);
+    let refused = now(|cx| writer.poll_write(cx, &[IoSlice::new(b"x")]));
+    assert!(
+        matches!(refused, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe)
+    );
+    drop((writer, reader));
+    assert_eq!(receipt(&control), partial(3, 7));
+}
+
+// shows C4, C9: so it counts if it was first, and the receipt says that.
+#[test]
+fn a_read_that_is_first_counts() {
+    let (_writer, mut reader, control) = ten();
+    assert_eq!(reader.consumer.available().unwrap(), 10);
+    control.abandon();
+    reader.consumer.consume(4);
+    assert_eq!(reader.took(4), 4);
+    assert_eq!(
+        now(|cx| control.poll_receipt(cx)),
+        Poll::Ready(partial(4, 6))
+    );
+}
+
+// shows C9: a stream that was finished long ago gives a reader that is cut off now its time all the same.
+#[test]
+fn the_grace_of_a_reader_starts_when_it_is_cut_off() {
+    let (mut writer, _reader, control) = ten();
+    writer.finish().unwrap();
+    assert!(now(|cx| control.poll_receipt(cx)).is_pending());
+    let cut_off = Instant::now();
+    assert!(control.0.cut.lock().grace_began() < Some(cut_off));
+    control.abandon();
+    assert!(control.0.cut.lock().grace_began() >= Some(cut_off));
+    // And only once.
+    let later = Instant::now();
+    control.abandon();
+    assert!(control.0.cut.lock().grace_began() < Some(later));
+    assert_eq!(receipt(&control), partial(0, 10));
+    assert!(later.elapsed() < Duration::from_secs(10));
+}
+
+// shows C4, C9: a write that comes to its end after the end was told fails, and nobody reads its bytes.
+#[test]
+fn a_write_that_is_too_late_does_not_count() {
+    for abandon in [false, true] {
+        let (mut writer, mut reader, control) = ten();
+        assert_eq!(read(&mut reader, 10).unwrap(), 10);
+        let mut room = writer.producer.reserve().unwrap();
+        if abandon {
+            control.abandon();
+        } else {
+            control.finish();
+        }
+        assert_eq!(receipt(&control), Receipt::Complete);
+        room.slices().0[..5].copy_from_slice(b"late!");
+        room.commit(5);
+        let expected = match abandon {
+            true => io::ErrorKind::BrokenPipe,
+            false => io::ErrorKind::NotConnected,
+        };
+        assert_eq!(kind(writer.wrote_at_the_end(5)), expected);
+        assert_eq!((control.written(), control.read()), (10, 10));
+        assert_eq!(receipt(&control), Receipt::Complete);
+        if !abandon {
+            assert!(control.is_drained());
+            assert!(matches!(now(|cx| reader.poll_fill(cx)), Poll::Ready(Ok(0))));
+            assert_eq!(reader.filled(), b"");
+            assert_eq!(read(&mut reader, 9).unwrap(), 0);
+        }
+    }
+}
+
+// shows C4, C9: and one that was first counts, for the reader too.
+#[test]
+fn a_write_that_is_first_counts() {
+    let (mut writer, mut reader, control) = ten();
+    let mut room = writer.producer.reserve().unwrap();
+    control.finish();
+    room.slices().0[..5].copy_from_slice(b"first");
+    room.commit(5);
+    assert_eq!(writer.wrote_at_the_end(5).unwrap(), 5);
+    assert_eq!(read(&mut reader, 14).unwrap(), 14);
+    assert!(now(|cx| control.poll_receipt(cx)).is_pending());
+    assert!(!control.is_drained());
+    assert_eq!(read(&mut reader, 14).unwrap(), 1);
+    assert_eq!(
+        now(|cx| control.poll_receipt(cx)),
+        Poll::Ready(Receipt::Complete)
+    );
+    assert_eq!(read(&mut reader, 14).unwrap(), 0);
+}
