@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod conformance;
 pub mod fault;
 mod law;
 mod leaks;

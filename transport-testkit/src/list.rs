@@ -170,6 +170,22 @@ macro_rules! __list {
                 "leaving while the peer floods this side destroys nothing that was written";
             disconnect "C8" c8_both_leave_with_unread_bytes
                 "a side that leaves while the other has left with bytes unread loses nothing";
+            receipts "C9" c9_complete_when_all_was_read
+                "a close is Complete when the peer's application has read everything";
+            receipts "C9" c9_partial_tells_how_far_the_peer_came
+                "a close tells how many bytes a peer read that left before the end";
+            receipts "C9" c9_a_byte_in_a_buffer_is_not_read
+                "bytes that were lent, or lie in a buffer, are not read";
+            receipts "C9" c9_a_time_limit_is_never_over_early
+                "a close's time limit is never over early, and it can be asked again";
+            receipts "C9" c9_a_blocked_close_is_woken_by_the_last_read
+                "a blocked close waits for the last byte, and is woken by its read";
+            receipts "C9" c9_a_finished_side_can_ask_and_go_on
+                "a side that finished can ask for the receipt and goes on reading";
+            receipts "C9" c9_a_flood_cannot_hold_up_a_close
+                "a peer that writes without end cannot hold up a close";
+            receipts "C9" c9_a_lost_peer_is_never_complete
+                "a peer that was lost with bytes unread never counts as Complete";
             brokers "B1" b1_a_place_is_taken_once
                 "a second broker cannot listen at the same place";
             rendezvous "B2" b2_the_connector_comes_first
@@ -246,50 +262,30 @@ macro_rules! __list {
                 "closed brokers leave no descriptor, thread or memory behind";
             brokers "B7" b7_channels_are_listed
                 "a broker lists its channels with peer, port, state and bytes";
+            messages "M1" m1_messages_of_every_size
+                "messages of every size arrive whole, in order and once, both ways";
+            messages "M1" m1_queues_meet_as_channels_do
+                "queues meet as channels do";
+            messages "M2" m2_anything_that_speaks_the_framing_can_be_the_peer
+                "anything that speaks the framing can be the peer";
+            messages "M3" m3_a_message_larger_than_the_buffer_arrives_whole
+                "a message larger than the buffer arrives whole";
+            messages "M4" m4_a_message_over_the_limit_is_refused_in_front
+                "a message over the limit is refused, by the sender before its first byte";
+            messages "M5" m5_messages_of_many_senders_never_interleave
+                "messages of many senders never interleave, and each receiver gets whole ones";
+            messages "M6" m6_a_timed_out_receive_loses_nothing
+                "a receive that times out in the middle of a message loses nothing";
+            messages "M6" m6_a_timed_out_send_is_sent_once_or_not_at_all
+                "a send that times out is sent once by the queue, or not at all";
+            messages "M7" m7_a_close_delivers_what_was_sent
+                "a close delivers what was sent, then both sides are told";
+            messages "M7" m7_a_cut_message_is_truncated
+                "a peer that ends in the middle of a message is Truncated, never a short message";
+            messages "M9" m9_receive_into_a_buffer
+                "a message is received into the caller's buffer, and kept if that is too small";
+            messages "M9" m9_a_message_of_several_slices
+                "a message can be sent from several slices";
         }
     };
-}
-
-/// Makes a `#[test]` of each test of the suite, for the transport that the expression gives; in a
-/// module of its own where a program tests several. The expression is evaluated for each test.
-///
-/// ```
-/// # struct Memory;
-/// # impl transport_testkit::Subject for Memory {
-/// #     fn name(&self) -> &str { "mem" }
-/// #     fn add_to(&self, _: &channel::Domain) {}
-/// #     fn endpoint(&self, broker: &str) -> channel::Endpoint {
-/// #         channel::mem::Mem::endpoint(broker).unwrap()
-/// #     }
-/// # }
-/// mod memory {
-/// #   use super::*;
-///     transport_testkit::conformance!(Memory);
-/// }
-/// mod with_a_limit {
-/// #   use super::*;
-///     transport_testkit::conformance!(Memory, std::time::Duration::from_secs(5));
-/// }
-/// # fn main() {}
-/// ```
-#[macro_export]
-macro_rules! conformance {
-    ($subject:expr) => {
-        $crate::conformance!($subject, $crate::DEFAULT_LIMIT);
-    };
-    ($subject:expr, $limit:expr) => {
-        $crate::__list!([$crate::__tests] { $subject, $limit });
-    };
-}
-
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __tests {
-    ({ $subject:expr, $limit:expr } $($module:ident $promise:literal $name:ident $statement:literal;)*) => {$(
-        #[test]
-        #[doc = $statement]
-        fn $name() {
-            $crate::run_test($subject, stringify!($name), $limit);
-        }
-    )*};
 }
