@@ -237,3 +237,61 @@ impl Channel {
         handle
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
+
+    use super::*;
+    use crate::transport::Totals;
+
+    /// Has the receipt when it is told, and wakes nobody: as a carrier whose news somebody's poll brings.
+    struct Quiet(AtomicBool);
+
+    impl Control for Quiet {
+        fn disconnect(&self, _: Disconnect) {}
+
+        fn peer_gone(&self) -> bool {
+            false
+        }
+
+        fn totals(&self) -> Totals {
+            Totals::default()
+        }
+
+        fn poll_receipt(&self, _: &mut Context<'_>) -> Poll<Receipt> {
+            match self.0.load(Ordering::SeqCst) {
+                true => Poll::Ready(Receipt::Complete),
+                false => Poll::Pending,
+            }
+        }
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    // shows C9: who brings the news by its own poll tells the others.
+    #[test]
+    fn who_finds_the_receipt_tells_the_others() {
+        let control = Quiet(AtomicBool::new(false));
+        let waiters = Waiters::default();
+        let wakes: Vec<_> = (0..3).map(|_| Arc::<Wakes>::default()).collect();
+        let poll = |waiter: u64| {
+            let waker = Waker::from(wakes[waiter as usize].clone());
+            waiters.poll(&control, waiter, &mut Context::from_waker(&waker))
+        };
+        assert!((0..3).all(|waiter| poll(waiter).is_pending()));
+        control.0.store(true, Ordering::SeqCst);
+        assert!(poll(1).is_ready());
+        let counts: Vec<_> = wakes.iter().map(|w| w.0.load(Ordering::SeqCst)).collect();
+        assert!(counts[0] == 1 && counts[2] == 1, "{counts:?}");
+        // Nothing is kept of those who were told.
+        assert!(waiters.0.get().unwrap().0.lock().is_empty());
+    }
+}
