@@ -330,6 +330,10 @@ mod tests {
         let mut decoder = Decoder::new(100);
         assert_eq!(decoder.decode(&[0, 0, 0, 101]), Err(refused));
         assert_eq!(decoder.decode(&[0, 0, 0, 1, 9]), Err(refused), "it sticks");
+        // Also if all of it is here.
+        let mut whole = prefix(101, 101).unwrap().to_vec();
+        whole.resize(PREFIX + 101, 7);
+        assert_eq!(Decoder::new(100).decode(&whole), Err(refused));
     }
 
     #[test]

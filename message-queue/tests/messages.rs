@@ -16,6 +16,7 @@ fn brokers_hand_out_queues() {
         let domain = Domain::new();
         let server = QueueBroker::from(domain.broker("server").unwrap());
         let client = QueueBroker::from(domain.broker("client").unwrap()).with_max_message(10);
+        assert_eq!((server.name(), client.name()), ("server", "client"));
         assert!(server.try_accept(1).is_err());
         assert!(client.try_connect("server", 1).is_err());
         assert!(server.accept_timeout(1, Duration::from_millis(1)).is_err());
