@@ -20,6 +20,10 @@ pub(crate) const FINISHED: u32 = 1;
 /// Bit of [`Rare::state`]: nothing more will be read.
 pub(crate) const ABANDONED: u32 = 2;
 
+/// The bits that mean something. Others are set by no one but a foreign process, and
+/// stop nobody: a side that is stopped, and finds neither flag, could only spin.
+pub(crate) const STOPPED: u32 = FINISHED | ABANDONED;
+
 /// Keeps what one side writes away from what the other side writes.
 ///
 /// By 128 bytes, not 64: Intel's spatial prefetcher fetches lines in pairs, and

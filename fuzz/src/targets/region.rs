@@ -14,13 +14,22 @@ use place::Place;
 use play::Play;
 
 /// The most calls per input: enough to get anywhere, and no input is slow.
-const CALLS: usize = 300;
+const CALLS: usize = 100;
+
+/// The ring's capacity: small, so that it is soon full and wraps; or more than a call moves at
+/// once.
+fn capacity(choice: u8) -> usize {
+    match choice {
+        0xF8.. => 1 << 15,
+        _ => 1 << (choice % 8),
+    }
+}
 
 /// A byte of choices, the place, the ring, then calls and foreign writes by turns.
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let choice = input.byte();
-    let capacity = 1_usize << (input.byte() % 16);
+    let capacity = capacity(input.byte());
     // Now and then misaligned or too short; without guards a sanitizer sees to the edges.
     let shift = if choice & 0x30 == 0x30 {
         usize::from(input.byte())
@@ -36,7 +45,8 @@ pub fn run(data: &[u8]) {
     let len = Region::required_len(capacity).saturating_sub(missing);
     let place = Place::new(guard, shift, len);
 
-    let raw = choice & 2 != 0;
+    // The other owner's header, or ours, as it is or with one word changed.
+    let (raw, honest) = (choice & 2 != 0, choice & 6 == 0);
     if raw {
         place.scribble(0, input.bytes(Region::required_len(0)));
     } else {
@@ -49,9 +59,12 @@ pub fn run(data: &[u8]) {
             return;
         }
         assert!(missing == 0 && shift.is_multiple_of(Region::ALIGNMENT));
+        if !honest {
+            place.change_constant(&mut input);
+        }
     }
-    if let Some(mut play) = Play::new(&place, len, !raw) {
-        assert!(raw || play.capacity == capacity);
+    if let Some(mut play) = Play::new(&place, len, honest) {
+        assert!(!honest || play.capacity == capacity);
         for _ in 0..CALLS {
             if input.is_empty() {
                 break;
@@ -59,6 +72,7 @@ pub fn run(data: &[u8]) {
             play.step(&mut input);
             place.check_guards();
         }
+        assert!(!format!("{play:?}").is_empty());
     }
     place.check_guards();
 }

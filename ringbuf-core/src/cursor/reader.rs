@@ -5,7 +5,7 @@ use core::ops::DerefMut;
 use super::{PIECE, Shared, lower, raise};
 use crate::copy;
 use crate::error::Corrupt;
-use crate::header::ABANDONED;
+use crate::header::{ABANDONED, STOPPED};
 use crate::sleep::{Signal, Sleep};
 use crate::sync::{Ordering, mutant};
 
@@ -270,7 +270,7 @@ impl Reader {
         // Relaxed: ordered by the fence in `raise`, which pairs with the one
         // in `take`, like the look.
         let state = shared.rare().state.load(Ordering::Relaxed);
-        let stopped = mutant!("consumer-sleep-ignores-state", false, state != 0);
+        let stopped = mutant!("consumer-sleep-ignores-state", false, state & STOPPED != 0);
         match filled {
             Ok(0) if !stopped => Ok(Sleep::Asleep),
             other => {

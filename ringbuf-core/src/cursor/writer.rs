@@ -5,6 +5,7 @@ use core::ops::Deref;
 use super::{PIECE, Shared, lower, raise};
 use crate::copy;
 use crate::error::Corrupt;
+use crate::header::STOPPED;
 use crate::sleep::{Signal, Sleep};
 use crate::sync::{Ordering, mutant};
 
@@ -60,7 +61,7 @@ impl Writer {
     fn is_stopped(&self) -> bool {
         // Relaxed: an early answer only. What is decided is decided by
         // `settle`, after the fence of `wake_consumer`.
-        let state = self.shared.rare().state.load(Ordering::Relaxed);
+        let state = self.shared.rare().state.load(Ordering::Relaxed) & STOPPED;
         mutant!(
             "write-after-finish",
             state & !crate::header::FINISHED,
@@ -229,7 +230,7 @@ impl Writer {
         raise(flag);
         let free = mutant!("producer-sleep-no-recheck", Ok(self.free()), self.look());
         let state = shared.rare().state.load(Ordering::Relaxed);
-        let stopped = mutant!("producer-sleep-ignores-state", false, state != 0);
+        let stopped = mutant!("producer-sleep-ignores-state", false, state & STOPPED != 0);
         match free {
             // Relaxed load above: ordered by the fence in `raise`, which
             // pairs with the one in `take`, like the look.

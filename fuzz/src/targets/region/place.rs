@@ -20,6 +20,7 @@ const WORD: usize = size_of::<usize>();
 const GUARD: u8 = 0xC3;
 
 /// A region between two guards, `shift` bytes behind an aligned address.
+#[derive(Debug)]
 pub struct Place {
     memory: NonNull<u8>,
     layout: Layout,
@@ -85,6 +86,12 @@ impl Place {
             // SAFETY: within the region, and no call of the ring is going on.
             unsafe { self.ptr().add(offset + i).write(*byte) };
         }
+    }
+
+    /// Writes one of the words that `attach` looks at.
+    pub fn change_constant(&self, input: &mut Input<'_>) {
+        let word = usize::from(input.byte()) % ((HEADER - RARE) / 4);
+        self.scribble(RARE + word * 4, &input.array::<4>());
     }
 
     /// What another process may do to an attached ring between two calls.

@@ -6,6 +6,7 @@ use super::place::{HEAD, Place, TAIL};
 use crate::input::Input;
 
 /// Both halves of a ring, and what they must do.
+#[derive(Debug)]
 pub struct Play<'a> {
     place: &'a Place,
     ring: Region<()>,
@@ -21,6 +22,10 @@ pub struct Play<'a> {
     abandoned: bool,
     /// Whether the consumer has said that the stream is over.
     over: bool,
+    /// Room and bytes that a look has shown and that are still there: neither side takes back
+    /// what it gave.
+    shown_free: usize,
+    shown_filled: usize,
 }
 
 impl<'a> Play<'a> {
@@ -47,6 +52,8 @@ impl<'a> Play<'a> {
             finished: false,
             abandoned: false,
             over: false,
+            shown_free: 0,
+            shown_filled: 0,
         };
         play.take_producer();
         play.take_consumer();
@@ -58,6 +65,7 @@ impl<'a> Play<'a> {
         // SAFETY: the half before, if there was one, is gone.
         self.producer = self.must(unsafe { self.ring.clone().into_producer() });
         self.head = self.place.word(HEAD);
+        self.shown_free = 0;
     }
 
     fn take_consumer(&mut self) {
@@ -66,6 +74,7 @@ impl<'a> Play<'a> {
         self.consumer = self.must(unsafe { self.ring.clone().into_consumer() });
         self.tail = self.place.word(TAIL);
         self.over = false;
+        self.shown_filled = 0;
     }
 
     /// An error is one that a hostile header explains, and can be shown.
@@ -100,8 +109,11 @@ impl<'a> Play<'a> {
             }
         }
         let observer = self.ring.clone().into_observer();
+        if observer.is_abandoned() {
+            // What was shown is discarded.
+            self.shown_filled = 0;
+        }
         assert!(observer.fill() <= self.capacity);
-        assert!(!format!("{observer:?} {:?} {:?}", self.producer, self.consumer).is_empty());
         if self.honest {
             let seen = (observer.written(), observer.read(), observer.fill());
             assert_eq!(seen, (self.head, self.tail, self.fill()));
@@ -141,6 +153,7 @@ impl<'a> Play<'a> {
             assert_eq!(moved, len.min(room));
         }
         self.head = self.head.wrapping_add(moved);
+        self.shown_free = self.shown_free.saturating_sub(moved);
         let expected = if moved == 0 { before } else { self.head };
         assert_eq!(self.place.word(HEAD), expected, "the position is our own");
     }
@@ -170,6 +183,7 @@ impl<'a> Play<'a> {
             }
         }
         self.tail = self.tail.wrapping_add(moved);
+        self.shown_filled = self.shown_filled.saturating_sub(moved);
         let expected = if moved == 0 { before } else { self.tail };
         assert_eq!(self.place.word(TAIL), expected, "the position is our own");
     }
@@ -181,6 +195,15 @@ impl<'a> Play<'a> {
         let available = available.and_then(|outcome| self.must(outcome));
         for n in [vacant, available].into_iter().flatten() {
             assert!(n <= self.capacity);
+        }
+        let closer = self.ring.clone().into_closer();
+        if let (Some(n), false) = (vacant, closer.is_finished() || closer.is_abandoned()) {
+            assert!(n >= self.shown_free);
+            self.shown_free = n;
+        }
+        if let (Some(n), false) = (available, closer.is_abandoned()) {
+            assert!(n >= self.shown_filled);
+            self.shown_filled = n;
         }
         if self.honest {
             let stopped = self.finished || self.abandoned;
@@ -224,6 +247,15 @@ impl<'a> Play<'a> {
             };
             let idle = [self.fill() == self.capacity, self.fill() == 0];
             assert_eq!(told, idle.map(sleeps));
+        }
+        // Who may not sleep has something to do, or would spin.
+        let closer = self.ring.clone().into_closer();
+        if !closer.is_finished() && !closer.is_abandoned() {
+            let room = self.producer.as_mut().map(Producer::vacant);
+            let there = self.consumer.as_mut().map(Consumer::available);
+            for (told, left) in told.into_iter().zip([room, there]) {
+                assert!(told != Some(Sleep::Ready) || left != Some(Ok(0)));
+            }
         }
         // A sleeper is woken once.
         if let (Some(producer), Some(consumer)) = (&mut self.producer, &mut self.consumer) {
