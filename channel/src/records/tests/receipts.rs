@@ -127,6 +127,8 @@ fn unknown_when_the_peer_is_lost_or_not_to_be_believed() {
         Receipt::Partial { read: 2, unread: 2 }
     );
     assert_eq!(kind(a.source.fill(limit())), io::ErrorKind::ConnectionReset);
+    let refused = a.sink.write(&[IoSlice::new(b"x")], limit());
+    assert_eq!(kind(refused), io::ErrorKind::ConnectionReset);
     assert_eq!(
         receipt(&*a.control),
         Receipt::Partial { read: 2, unread: 2 }
