@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use channel::{Channel, ReadError, State, WriteError};
-use fault_support::{BOTH, LONG, Over, World, drain, pattern_bytes, within};
+use fault_support::{BOTH, LONG, Over, World, block_on, drain, pattern_bytes, within};
 use transport_testkit::fault::Plan;
 
 const LENGTH: usize = 24;
@@ -173,6 +173,28 @@ fn sockets_are_cut_at_each_byte() {
             }
             println!("{option}: {losses} losses, {whole} came too late to matter");
             assert!(losses >= LENGTH as u64);
+        }
+    });
+}
+
+// shows T7, C6: whoever hears of the cut and drops its writer at once has not ended in an orderly way.
+#[test]
+fn a_drop_after_a_cut_is_no_end() {
+    within("drops", || {
+        for one_way in ["0", "1"] {
+            for _ in 0..50 {
+                let world = World::new(Over::Mem, Plan::new(1));
+                let (theirs, ours) = world.pair(&[("cut-write", "3"), ("one-way", one_way)]);
+                let (_reader, mut writer) = ours.split();
+                let (mut their_reader, _their_writer) = theirs.split();
+                let there = thread::spawn(move || drain(&mut their_reader));
+                let error = block_on(writer.write_all_async(b"12345")).unwrap_err();
+                assert_eq!(error.written, 3);
+                drop(writer);
+                let (got, end) = there.join().unwrap();
+                assert_eq!(got, b"123");
+                assert!(is_loss(&end.expect_err("an orderly end")));
+            }
         }
     });
 }

@@ -7,11 +7,11 @@
 mod fault_support;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use channel::{Channel, ConnectError, Options, ReadError, ReadExactError, WriteError};
-use fault_support::{BOTH, LONG, Over, World, pattern_bytes};
+use fault_support::{BOTH, LONG, Over, World, block_on, pattern_bytes};
 use message_queue::{MessageQueue, ReceiveError, SendError};
 use transport_testkit::fault::{Limits, Run, Strike, Summary, kth_fault};
 
@@ -68,7 +68,11 @@ fn both_sides(
     });
     let ours = match world.client.connect_at(&world.at(&[]), 1, Some(LONG)) {
         Ok(channel) => client(channel),
-        Err(error) => Err(lost_connect(error)),
+        Err(error) => {
+            // The other side may wait for what this one holds.
+            drop(client);
+            Err(lost_connect(error))
+        }
     };
     // An acceptor that waits for a connection that did not come about.
     if ours.is_err() {
@@ -124,6 +128,50 @@ fn echo(over: Over, run: &Run) -> Result<(), String> {
         reader.handle().disconnect();
         wrote
     };
+    both_sides(world, server, client)
+}
+
+/// Both use poll functions, and keep their halves until the other one is through: what tells it of the
+/// loss is the cut itself.
+fn kept(over: Over, run: &Run) -> Result<(), String> {
+    /// Says that this side is through, and waits until the other one is, or never was there.
+    struct Both(mpsc::Sender<()>, mpsc::Receiver<()>);
+    impl Drop for Both {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+            let _ = self.1.recv();
+        }
+    }
+    let (to_client, from_server) = mpsc::channel();
+    let (to_server, from_client) = mpsc::channel();
+    let world = World::with(over, run.plan(), &small());
+    let turn = |channel: &mut Channel, first: bool| -> Result<(), String> {
+        for part in 0..4 {
+            if first == (part % 2 == 0) {
+                block_on(channel.write_async(b"x")).map_err(lost_write)?;
+                block_on(channel.writer_mut().flush_async()).map_err(lost_write)?;
+            } else {
+                let n = block_on(channel.read_async(&mut [0])).map_err(lost_read)?;
+                assert_eq!(n, 1, "a short orderly end");
+            }
+        }
+        Ok(())
+    };
+    let broker = world.server.clone();
+    // Dropped in the order: first through with the other side, then the channel.
+    let side = move |channel: Channel, both: Both, first: bool| {
+        let mut channel = channel;
+        let result = turn(&mut channel, first);
+        if result.is_err() {
+            // As in `both_sides`, and before this side waits.
+            broker.close();
+        }
+        drop(both);
+        result
+    };
+    let aside = side.clone();
+    let server = move |channel| aside(channel, Both(to_client, from_client), false);
+    let client = move |channel| side(channel, Both(to_server, from_server), true);
     both_sides(world, server, client)
 }
 
@@ -248,8 +296,9 @@ type Scenario = fn(Over, &Run) -> Result<(), String>;
 // shows T7, C6, B3, M7: a fault at every place ends in the right error or is survived.
 #[test]
 fn every_kth_call_may_fail() {
-    let scenarios: [(&str, Scenario); 3] = [
+    let scenarios: [(&str, Scenario); 4] = [
         ("echo", echo),
+        ("kept", kept),
         ("rendezvous", rendezvous),
         ("messages", messages),
     ];
