@@ -1,8 +1,8 @@
 //! The one background thread of the process: a small waker executor.
 //!
 //! It polls listeners, unfinished hellos, waiting remote connectors, bytes that linger after a
-//! disconnect, and the late looks of pipes; none of them has a thread of its own. It starts with the first of them. It never
-//! runs a user's code, and nothing that blocks.
+//! disconnect or their writer, and the late looks of pipes; none of them has a thread of its own. It
+//! starts with the first of them. It never runs a user's code, and nothing that blocks.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};

@@ -180,13 +180,13 @@ fn storm(over: Over, rounds: u64) {
 // shows C4, C9: whenever the ends come, the receipt is exact: never complete if something was not read.
 #[test]
 fn exact_whenever_the_ends_come_in_memory() {
-    storm(Over::Memory, 2000);
+    storm(Over::Memory, 1000);
 }
 
 // shows C4, C9
 #[test]
 fn exact_whenever_the_ends_come_over_a_socket() {
-    storm(Over::Socket, 1000);
+    storm(Over::Socket, 500);
 }
 
 /// The last byte and the end of the stream, as close together as can be: reader that never looks again
@@ -231,13 +231,13 @@ fn last_byte(over: Over, rounds: u64) {
 // shows C9: no news is missed when the end and the last read meet.
 #[test]
 fn the_end_meets_the_last_byte_in_memory() {
-    last_byte(Over::Memory, 3000);
+    last_byte(Over::Memory, 1000);
 }
 
 // shows C9
 #[test]
 fn the_end_meets_the_last_byte_over_a_socket() {
-    last_byte(Over::Socket, 500);
+    last_byte(Over::Socket, 200);
 }
 
 // shows C4, C9: a large write against a reader that leaves: what the write reports is what the receipt
@@ -248,7 +248,7 @@ fn a_write_that_is_going_on_when_the_reader_leaves() {
     let seed = seed("going on");
     within("a write that is going on", move || {
         let world = World::new(Over::Memory, &Options::new().with_capacity(LENGTH));
-        for number in 0..500 {
+        for number in 0..200 {
             let mut rng = Rng::of(seed, number);
             let (mut ours, mut theirs) = world.pair();
             let handle = ours.handle();

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
 
 use channel::{Broker, Channel, Domain, Options, Receipt, Writer};
 
@@ -125,12 +124,8 @@ pub fn over_both_with(options: &Options, scenario: fn(&World)) {
 /// Writes until nothing more fits; how many bytes that were. They are of [`support::pattern`].
 pub fn fill(writer: &mut Writer) -> usize {
     let mut written = 0;
-    // A socket's buffer may have a little room a moment later.
-    for _ in 0..3 {
-        while let Ok(n) = writer.try_write(&support::pattern_bytes(written as u64, 1000)) {
-            written += n;
-        }
-        thread::sleep(Duration::from_millis(1));
+    while let Ok(n) = writer.try_write(&support::pattern_bytes(written as u64, 1000)) {
+        written += n;
     }
     written
 }
