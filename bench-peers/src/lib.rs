@@ -1,5 +1,5 @@
-//! Measures this project's ring and channel side by side with other crates, and
-//! writes the tables of `BENCHMARKS.md`.
+//! Measures this project's ring, channel and message queue side by side with other
+//! crates, and writes the tables of `BENCHMARKS.md`.
 //!
 //! Contestants of a row are measured interleaved, many short measurements each,
 //! so that whatever else the machine does hits all of them alike; what is
@@ -10,6 +10,7 @@
 
 pub mod machine;
 pub mod measure;
+pub mod messages;
 pub mod pipes;
 pub mod report;
 pub mod rings;

@@ -161,7 +161,12 @@ pub fn describe() -> Vec<(&'static str, String)> {
 
 /// The commit that was measured, and whether what was measured differs from it.
 fn commit() -> String {
-    let measured = [":/ringbuf-core", ":/channel", ":/bench-peers/src"];
+    let measured = [
+        ":/ringbuf-core",
+        ":/channel",
+        ":/message-queue",
+        ":/bench-peers/src",
+    ];
     let mut arguments = vec!["status", "--porcelain", "--"];
     arguments.extend(measured);
     let changed = match run("git", &arguments).as_str() {

@@ -62,6 +62,8 @@ pub enum Unit {
     Nanos,
     /// Gigabytes (10^9) per second, the unit of work being a byte: more is better.
     GigabytesPerSecond,
+    /// Millions of units of work per second: more is better.
+    MillionsPerSecond,
 }
 
 /// What part a contestant plays in a row.
@@ -98,6 +100,8 @@ pub struct Contestant {
 pub enum Wanted {
     /// At most that many (nanoseconds).
     AtMost(f64),
+    /// At least that many (of the row's unit), of one of ours.
+    AtLeast(f64, &'static str),
     /// At least, or for nanoseconds at most, that many times the best peer's.
     TimesBestPeer(f64),
     /// The same against one contestant.
@@ -170,6 +174,7 @@ impl Row {
         match self.unit {
             Unit::Nanos => nanos / amount as f64,
             Unit::GigabytesPerSecond => amount as f64 / nanos,
+            Unit::MillionsPerSecond => amount as f64 * 1e3 / nanos,
         }
     }
 
@@ -185,24 +190,27 @@ impl Row {
             .map(|c| median(&c.figures))
     }
 
-    /// Ours, by its median.
-    pub fn ours(&self) -> Option<f64> {
-        self.contestants
-            .iter()
-            .find(|c| c.role == Role::Ours)
-            .map(|c| median(&c.figures))
+    /// The name and median of ours; of several, the best.
+    pub fn ours(&self) -> Option<(&'static str, f64)> {
+        self.best(Role::Ours)
     }
 
     /// The best peer's name and median.
     pub fn best_peer(&self) -> Option<(&'static str, f64)> {
-        let peers = self
+        self.best(Role::Peer)
+    }
+
+    fn best(&self, role: Role) -> Option<(&'static str, f64)> {
+        let all = self
             .contestants
             .iter()
-            .filter(|c| c.role == Role::Peer && !c.figures.is_empty())
+            .filter(|c| c.role == role && !c.figures.is_empty())
             .map(|c| (c.name, median(&c.figures)));
         match self.unit {
-            Unit::Nanos => peers.min_by(|a, b| a.1.total_cmp(&b.1)),
-            Unit::GigabytesPerSecond => peers.max_by(|a, b| a.1.total_cmp(&b.1)),
+            Unit::Nanos => all.min_by(|a, b| a.1.total_cmp(&b.1)),
+            Unit::GigabytesPerSecond | Unit::MillionsPerSecond => {
+                all.max_by(|a, b| a.1.total_cmp(&b.1))
+            }
         }
     }
 }

@@ -23,7 +23,10 @@ pub struct Verdict {
 
 /// Judges a row.
 pub fn verdict(row: &Row) -> Verdict {
-    let ours = row.ours().unwrap_or(f64::NAN);
+    let (name, ours) = match row.wanted {
+        Wanted::AtLeast(_, name) => (name, row.median(name).unwrap_or(f64::NAN)),
+        _ => row.ours().unwrap_or(("", f64::NAN)),
+    };
     let (against, base) = match row.wanted {
         Wanted::Times(_, name) => (name.to_owned(), row.median(name)),
         _ => match row.best_peer() {
@@ -34,12 +37,12 @@ pub fn verdict(row: &Row) -> Verdict {
     let ratio = base.map(|base| ours / base).filter(|r| r.is_finite());
     let bound = match row.unit {
         Unit::Nanos => "at most",
-        Unit::GigabytesPerSecond => "at least",
+        Unit::GigabytesPerSecond | Unit::MillionsPerSecond => "at least",
     };
     let holds = |times: f64| {
         ratio.map(|ratio| match row.unit {
             Unit::Nanos => ratio <= times,
-            Unit::GigabytesPerSecond => ratio >= times,
+            Unit::GigabytesPerSecond | Unit::MillionsPerSecond => ratio >= times,
         })
     };
     // The last is how far off ours is, as a share.
@@ -47,6 +50,11 @@ pub fn verdict(row: &Row) -> Verdict {
         Wanted::AtMost(limit) => (
             format!("at most {limit} ns"),
             Some(ours <= limit),
+            ours / limit - 1.0,
+        ),
+        Wanted::AtLeast(limit, name) => (
+            format!("{name} at least {limit} {}", unit_name(row.unit)),
+            Some(ours >= limit),
             ours / limit - 1.0,
         ),
         Wanted::TimesBestPeer(times) => (
@@ -64,15 +72,15 @@ pub fn verdict(row: &Row) -> Verdict {
     let error = |name: &str| {
         row.contestants
             .iter()
-            .find(|c| c.name == name || (name.is_empty() && c.role == Role::Ours))
+            .find(|c| c.name == name)
             .map_or(0.0, standard_error)
     };
     let base_error = match row.wanted {
-        Wanted::AtMost(_) => 0.0,
+        Wanted::AtMost(_) | Wanted::AtLeast(..) => 0.0,
         _ => error(&against),
     };
     // A noisy row is no excuse: it wants more rounds.
-    let noise = (2.0 * error("").hypot(base_error)).min(0.03);
+    let noise = (2.0 * error(name).hypot(base_error)).min(0.03);
     Verdict {
         ratio,
         against,
@@ -94,8 +102,16 @@ fn number(unit: Unit, figure: f64) -> String {
         _ if figure.is_nan() => "–".into(),
         Unit::Nanos if figure < 100.0 => format!("{figure:.1}"),
         Unit::Nanos => group(figure.round() as u64),
-        Unit::GigabytesPerSecond if figure < 10.0 => format!("{figure:.2}"),
-        Unit::GigabytesPerSecond => format!("{figure:.1}"),
+        _ if figure < 10.0 => format!("{figure:.2}"),
+        _ => format!("{figure:.1}"),
+    }
+}
+
+fn unit_name(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Nanos => "ns",
+        Unit::GigabytesPerSecond => "GB/s",
+        Unit::MillionsPerSecond => "M/s",
     }
 }
 
@@ -138,12 +154,10 @@ pub fn markdown(rows: &[Row]) -> String {
     }
     let _ = writeln!(out, "---:|---|---|");
     for row in rows {
-        let unit = match row.unit {
-            Unit::Nanos => "ns",
-            Unit::GigabytesPerSecond => "GB/s",
-        };
+        let unit = unit_name(row.unit);
         let _ = write!(out, "| {} | {unit} |", row.title);
         let best = row.best_peer().map(|(name, _)| name);
+        let ours = row.ours().map(|(name, _)| name);
         for name in &names {
             let Some(c) = row.contestants.iter().find(|c| c.name == *name) else {
                 let _ = write!(out, " |");
@@ -152,7 +166,7 @@ pub fn markdown(rows: &[Row]) -> String {
             let figure = number(row.unit, quantile(&c.figures, 0.5));
             let mark = if c.disturbed > 0 { "\\*" } else { "" };
             let _ = match c.role {
-                Role::Ours => write!(out, " **{figure}**{mark} |"),
+                Role::Ours if ours == Some(c.name) => write!(out, " **{figure}**{mark} |"),
                 Role::Peer if best == Some(c.name) => write!(out, " _{figure}_{mark} |"),
                 _ => write!(out, " {figure}{mark} |"),
             };
@@ -214,7 +228,7 @@ pub fn provenance(
         out,
         "- how: {how} Medians of {} measurements of {} ms each, contestants interleaved. \
          Half of a contestant's measurements lie within ±{:.0} % of its median (typical contestant; \
-         widest: ±{:.0} %). Bold: ours; italic: the best peer, which `ratio` refers to unless `wanted` names another; _even_: short by less than this run can tell, and by 3 % at most.",
+         widest: ±{:.0} %). Bold: ours, of several the best; italic: the best peer, which `ratio` refers to unless `wanted` names another; _even_: short by less than this run can tell, and by 3 % at most.",
         rows.iter()
             .flat_map(|row| &row.contestants)
             .map(|c| c.figures.len())
@@ -264,7 +278,7 @@ pub fn to_json(rows: &[Row], plan: Plan, neighbours: Neighbours) -> Value {
             json!({
                 "key": row.key,
                 "title": row.title,
-                "unit": match row.unit { Unit::Nanos => "ns", Unit::GigabytesPerSecond => "GB/s" },
+                "unit": unit_name(row.unit),
                 "contestants": contestants,
                 "ratio": verdict.ratio,
                 "against": verdict.against,
@@ -283,7 +297,7 @@ pub fn to_json(rows: &[Row], plan: Plan, neighbours: Neighbours) -> Value {
     })
 }
 
-/// The command line that both tables share.
+/// The command line that the tables share.
 #[derive(clap::Parser, Clone, Debug)]
 pub struct Options {
     /// Figures per contestant and row
