@@ -36,7 +36,7 @@ use crate::transport::Receipt;
 
 /// How long a third party waits before it decides in a reader's stead. Stores are seen after
 /// nanoseconds, and an interrupt does not hold them up: a wide margin, and short for a person.
-const GRACE: Duration = Duration::from_millis(1);
+pub(super) const GRACE: Duration = Duration::from_millis(1);
 
 /// `end` is decided.
 const END: u8 = 1;
@@ -70,6 +70,11 @@ impl Cut {
             self.since = None;
         }
         self.since.get_or_insert_with(Instant::now).elapsed() >= GRACE
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_decided(&self) -> bool {
+        self.known & (END | READ) != 0
     }
 
     #[cfg(test)]

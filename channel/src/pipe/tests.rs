@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::cut::GRACE;
 use super::*;
 use crate::transport::{Receipt, Sink, Source};
 
@@ -141,4 +142,26 @@ fn a_write_that_is_first_counts() {
         Poll::Ready(Receipt::Complete)
     );
     assert_eq!(read(&mut reader, 14).unwrap(), 0);
+}
+
+// shows C9: a third party does not decide in an end's stead while that may be in the middle of a call.
+#[test]
+fn a_third_party_gives_the_ends_their_time() {
+    for cut_off in [PipeControl::abandon, PipeControl::finish] {
+        // A look that was held up for longer than the grace says nothing: then once more.
+        let tried = (0..1000).any(|_| {
+            let (_writer, _reader, control) = ten();
+            let start = Instant::now();
+            cut_off(&control);
+            let poll = now(|cx| control.poll_receipt(cx));
+            let known = control.0.cut.lock().is_decided();
+            let in_time = start.elapsed() < GRACE;
+            assert!(
+                !in_time || poll.is_pending() && !known,
+                "decided at once: {poll:?}"
+            );
+            in_time
+        });
+        assert!(tried, "this machine is never fast enough for {GRACE:?}");
+    }
 }
