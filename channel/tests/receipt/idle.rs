@@ -112,3 +112,24 @@ fn an_idle_pair_that_never_ends_is_pending() {
         assert!(theirs.handle().info().totals.read == 8);
     });
 }
+
+// shows C9: the writer's own end is news, if the reader has read everything by then.
+#[test]
+fn the_end_alone_is_news() {
+    within("the end alone", || {
+        for drops in [false, true] {
+            let (mut ours, mut theirs) = world().pair();
+            ours.write_all(b"tail").unwrap();
+            theirs.read_exact(&mut [0; 4]).unwrap();
+            let handle = ours.handle();
+            let waiter = blocked(move || handle.receipt());
+            let (_reader, mut writer) = ours.split();
+            if drops {
+                drop(writer);
+            } else {
+                writer.finish().unwrap();
+            }
+            assert_eq!(waiter.returns(), Receipt::Complete);
+        }
+    });
+}
