@@ -34,6 +34,8 @@ const LOOK: Duration = Duration::from_millis(5);
 pub struct Leaks {
     held: Held,
     memory: Option<Memory>,
+    /// Whether a thread, by its number, is others' business.
+    others: fn(u64) -> bool,
 }
 
 /// What the system lists: what it is, and how many there are.
@@ -53,21 +55,27 @@ struct Memory {
 impl Leaks {
     /// What is held now.
     pub fn snapshot() -> Leaks {
-        Leaks {
-            held: Held::now(),
-            memory: None,
-        }
+        Leaks::besides(|_| false, None)
     }
 
     /// As [`snapshot`](Leaks::snapshot), and the live memory too: `live` tells how many bytes are
     /// allocated now, as counting allocators do (`peak_alloc`, `stats_alloc`). `slack` bytes more
     /// than before are forgiven: tables and queues that grew for good.
     pub fn with_memory(live: fn() -> usize, slack: usize) -> Leaks {
-        let held = Held::now();
+        Leaks::besides(|_| false, Some((live, slack)))
+    }
+
+    /// Leaves out the threads that `others` knows by their numbers.
+    pub(crate) fn besides(
+        others: fn(u64) -> bool,
+        memory: Option<(fn() -> usize, usize)>,
+    ) -> Leaks {
+        let held = Held::now(others);
         Leaks {
             held,
+            others,
             // Last: what the snapshot itself holds is no leak.
-            memory: Some(Memory {
+            memory: memory.map(|(live, slack)| Memory {
                 before: live(),
                 live,
                 slack,
@@ -96,7 +104,7 @@ impl Leaks {
     /// What is held now and was not then.
     fn more(&self) -> Vec<String> {
         let memory = self.memory.as_ref().and_then(Memory::more);
-        let now = Held::now();
+        let now = Held::now(self.others);
         let mut all = Vec::new();
         all.extend(more("descriptor", &self.held.descriptors, &now.descriptors));
         all.extend(more("thread", &self.held.threads, &now.threads));
@@ -146,7 +154,7 @@ fn more(
 
 impl Held {
     #[cfg(target_os = "linux")]
-    fn now() -> Held {
+    fn now(others: fn(u64) -> bool) -> Held {
         let mut held = Held::default();
         for (at, name) in list("/proc/self/fd", |path| {
             let target = std::fs::read_link(path).ok()?;
@@ -157,16 +165,20 @@ impl Held {
                 *held.descriptors.entry(kind(&name)).or_default() += 1;
             }
         }
-        for (_, name) in list("/proc/self/task", |path| {
+        for (at, name) in list("/proc/self/task", |path| {
             std::fs::read_to_string(path.join("comm")).ok()
         }) {
+            let number = at.file_name().and_then(|name| name.to_str()?.parse().ok());
+            if number.is_some_and(others) {
+                continue;
+            }
             *held.threads.entry(name.trim().to_owned()).or_default() += 1;
         }
         held
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn now() -> Held {
+    fn now(_: fn(u64) -> bool) -> Held {
         Held::default()
     }
 }
@@ -195,45 +207,5 @@ fn kind(target: &str) -> String {
     match target.split_once(":[") {
         Some((kind, _)) => kind.to_owned(),
         None => target.to_owned(),
-    }
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-    use std::sync::mpsc;
-
-    #[test]
-    fn a_thread_and_a_descriptor_that_stay_are_named() {
-        let before = Leaks::snapshot();
-        let (go, goes) = mpsc::channel::<()>();
-        let (tell, told) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("straggler".into())
-            .spawn(move || {
-                let _file = std::fs::File::open("/proc/self/maps").unwrap();
-                tell.send(()).unwrap();
-                let _ = goes.recv();
-            })
-            .unwrap();
-        told.recv().unwrap();
-        let left = before.check_within(Duration::ZERO).unwrap_err();
-        assert!(left.contains("straggler"), "{left}");
-        assert!(left.contains("/maps"), "{left}");
-        drop(go);
-        thread.join().unwrap();
-        before.check_within(Duration::from_secs(60)).unwrap();
-    }
-
-    #[test]
-    fn memory_is_counted_beyond_its_slack() {
-        static LIVE: AtomicUsize = AtomicUsize::new(1000);
-        let before = Leaks::with_memory(|| LIVE.load(Relaxed), 100);
-        LIVE.store(1100, Relaxed);
-        before.check_within(Duration::from_secs(60)).unwrap();
-        LIVE.store(1101, Relaxed);
-        let left = before.check_within(Duration::ZERO).unwrap_err();
-        assert!(left.contains("101 bytes"), "{left}");
     }
 }

@@ -2,6 +2,7 @@
 //! holds.
 
 use crate::leaks::Leaks;
+use crate::suite::bystanders::is_bystander;
 use crate::suite::streams::{expect, expect_all, fill};
 use crate::suite::support::{Polled, bytes, eventually, left, panic_with};
 use crate::suite::world::{Place, World};
@@ -19,10 +20,8 @@ fn leaves_nothing(w: &World, scenario: impl Fn(&Place, usize)) {
     for way in 0..6 {
         scenario(&place, way);
     }
-    let before = match w.subject.live_memory() {
-        Some(live) => Leaks::with_memory(live, SLACK),
-        None => Leaks::snapshot(),
-    };
+    let memory = w.subject.live_memory().map(|live| (live, SLACK));
+    let before = Leaks::besides(is_bystander, memory);
     for round in 0..ROUNDS {
         scenario(&place, round);
     }

@@ -1,5 +1,6 @@
 //! Running the tests: each on a thread of its own, with a time limit, and a report at the end.
 
+pub(crate) mod bystanders;
 mod report;
 pub(crate) mod streams;
 pub(crate) mod support;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 
 use crate::subject::Subject;
+use bystanders::Bystander;
 pub use report::{Failure, Report};
 pub use tests::{TESTS, Test};
 use world::World;
@@ -94,6 +96,7 @@ impl Suite {
 
     /// Runs the tests.
     pub fn run(self) -> Report {
+        let _bystander = Bystander::enter();
         let tests = self.selected();
         let start = Instant::now();
         let next = AtomicUsize::new(0);
@@ -102,6 +105,7 @@ impl Suite {
             for _ in 0..self.jobs.min(tests.len()) {
                 // Relaxed: only uniqueness counts.
                 scope.spawn(|| {
+                    let _bystander = Bystander::enter();
                     while let Some(test) = tests.get(next.fetch_add(1, Ordering::Relaxed)) {
                         if let Err(message) = self.run_one(test) {
                             failures.lock().push(Failure { test, message });

@@ -103,7 +103,7 @@ impl<T> Going<T> {
 }
 
 /// "PID/task/TID", where there is such a thing.
-fn own_id() -> Option<u64> {
+pub(super) fn own_id() -> Option<u64> {
     let link = std::fs::read_link("/proc/thread-self").ok()?;
     link.file_name()?.to_str()?.parse().ok()
 }

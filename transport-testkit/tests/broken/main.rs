@@ -26,7 +26,7 @@ use transport::Broken;
 use transport_testkit::{Report, Subject, Suite, TESTS};
 
 /// How long a test of a broken transport may take. Those that do not hang take a fraction of it.
-const LIMIT: Duration = Duration::from_secs(3);
+const LIMIT: Duration = Duration::from_secs(2);
 
 struct Memory(Flaw);
 
