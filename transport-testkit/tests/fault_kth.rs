@@ -131,7 +131,7 @@ fn echo(over: Over, run: &Run) -> Result<(), String> {
     both_sides(world, server, client)
 }
 
-/// Both use poll functions, and keep their halves until the other one is through: what tells it of the
+/// Blocking calls and poll functions; both sides keep their halves until the other one is through: what tells it of the
 /// loss is the cut itself.
 fn kept(over: Over, run: &Run) -> Result<(), String> {
     /// Says that this side is through, and waits until the other one is, or never was there.
@@ -147,11 +147,21 @@ fn kept(over: Over, run: &Run) -> Result<(), String> {
     let world = World::with(over, run.plan(), &small());
     let turn = |channel: &mut Channel, first: bool| -> Result<(), String> {
         for part in 0..4 {
+            // The first two blocking, the others by poll functions.
             if first == (part % 2 == 0) {
-                block_on(channel.write_async(b"x")).map_err(lost_write)?;
-                block_on(channel.writer_mut().flush_async()).map_err(lost_write)?;
+                match part < 2 {
+                    true => channel.write(b"x").map_err(lost_write)?,
+                    false => block_on(channel.write_async(b"x")).map_err(lost_write)?,
+                };
+                match part < 2 {
+                    true => channel.writer_mut().flush().map_err(lost_write)?,
+                    false => block_on(channel.writer_mut().flush_async()).map_err(lost_write)?,
+                }
             } else {
-                let n = block_on(channel.read_async(&mut [0])).map_err(lost_read)?;
+                let n = match part < 2 {
+                    true => channel.read(&mut [0]).map_err(lost_read)?,
+                    false => block_on(channel.read_async(&mut [0])).map_err(lost_read)?,
+                };
                 assert_eq!(n, 1, "a short orderly end");
             }
         }

@@ -15,6 +15,9 @@ use transport_testkit::fault::{MAX_STALL, Plan, seed};
 /// Every operation of the connector is put off, for up to a minute: nothing waits that long here.
 const STALLED: [(&str, &str); 2] = [("stall", "1"), ("stall-ms", "60000")];
 
+/// Short enough for a handshake to get through them.
+const STALLED_A_LITTLE: [(&str, &str); 2] = [("stall", "1"), ("stall-ms", "500")];
+
 // shows T7, C3: a time limit is never over early, and what a call that ran out of time has not
 // moved is moved by a later one.
 #[test]
@@ -73,28 +76,28 @@ fn time_limits_hold_under_stalls() {
     }
 }
 
-// shows T7, C3: a stall much longer than the limit is no reason to come late by minutes.
+// shows T7, C3: a call in a stall that is longer than its limit ends with the limit.
 #[test]
 fn a_long_stall_ends_with_the_time_limit() {
     for over in BOTH {
         within("a limit inside of a stall", move || {
             let world = World::new(over, Plan::new(1));
-            let (mut theirs, mut ours) = world.pair(&STALLED_AFTER_THE_HELLO);
-            theirs.write_all(b"there").unwrap();
+            let (mut theirs, mut ours) = world.pair(&STALLED_A_LITTLE);
             let limit = Duration::from_millis(20);
-            let start = Instant::now();
-            let error = ours.read_timeout(&mut [0; 8], limit).unwrap_err();
+            // Now and then a stall is shorter than that.
+            let (start, error) = loop {
+                theirs.write_all(b"there").unwrap();
+                let start = Instant::now();
+                if let Err(error) = ours.read_timeout(&mut [0; 8], limit) {
+                    break (start, error);
+                }
+            };
             assert!(matches!(error, ReadError::TimedOut), "{error}");
             assert!(start.elapsed() >= limit);
             assert!(start.elapsed() < MAX_STALL / 4, "{:?}", start.elapsed());
         });
     }
 }
-
-/// On a transport with a hello, stalls of a minute would already hit that. A seed whose stalls are
-/// short at first and long after that would be a coincidence; so the limit is what is tested, with
-/// stalls of up to half a second.
-const STALLED_AFTER_THE_HELLO: [(&str, &str); 2] = [("stall", "1"), ("stall-ms", "500")];
 
 // shows T7, C4: whoever is put off is not beyond a disconnect.
 #[test]
@@ -147,25 +150,37 @@ fn the_waker_of_the_last_call_is_woken() {
                 assert!(matches!(poll, Poll::Ready(Ok(1))), "{poll:?}");
             }
         }
-        // What was waited for before is not forgotten when the wait goes on with another waker.
+        // When the time is up it waits for the wrapped connection, with the same waker.
         let (wakes, waker) = counter();
-        let mut cx = Context::from_waker(&waker);
-        let mut looks = 0;
-        let mut buf = [0; 1];
-        while ours.poll_read(&mut cx, &mut buf).is_pending() {
-            looks += 1;
-            if looks == 2 {
-                // Put off once, and now it waits for the wrapped connection.
-                theirs.write_all(b"x").unwrap();
-            }
-            let before = wakes.count();
-            eventually("woken again", || wakes.count() > 0);
-            assert!(before <= wakes.count());
-            if looks > 2 {
-                break;
-            }
+        let (mut cx, mut buf) = (Context::from_waker(&waker), [0; 1]);
+        assert!(ours.poll_read(&mut cx, &mut buf).is_pending());
+        eventually("the stall is over", || wakes.count() == 1);
+        assert!(ours.poll_read(&mut cx, &mut buf).is_pending(), "no byte");
+        theirs.write_all(b"x").unwrap();
+        eventually("the byte is told", || wakes.count() == 2);
+        let poll = ours.poll_read(&mut cx, &mut buf);
+        assert!(matches!(poll, Poll::Ready(Ok(1))), "{poll:?}");
+    });
+}
+
+// shows T7, C4: a refusal stays one: what has failed is not put off, or it would look like no room.
+#[test]
+fn what_has_failed_fails_at_once() {
+    within("refusals", || {
+        let plan = Plan::new(1).delay(1.0);
+        let world = World::new(fault_support::Over::Mem, plan);
+        let (ours, mut theirs) = world.pair(&[]);
+        drop(ours);
+        let error = theirs.write(b"x").unwrap_err();
+        assert!(matches!(error, WriteError::PeerClosed), "{error}");
+        let delays = world.fired().delays;
+        for _ in 0..20 {
+            let error = theirs.try_write(b"x").unwrap_err();
+            assert!(matches!(error, WriteError::PeerClosed), "{error}");
         }
-        drop(theirs);
+        // The other half, which may be asked why, says its part at once too.
+        assert_eq!(theirs.try_read(&mut [0]).unwrap(), 0);
+        assert_eq!(world.fired().delays, delays);
     });
 }
 
