@@ -162,6 +162,7 @@ impl Decoder {
                     limit: self.limit,
                 };
                 self.failed = Some(failed);
+                self.state = BETWEEN;
                 return Err(failed);
             }
             self.state = State::Message {
@@ -330,6 +331,7 @@ mod tests {
         let mut decoder = Decoder::new(100);
         assert_eq!(decoder.decode(&[0, 0, 0, 101]), Err(refused));
         assert_eq!(decoder.decode(&[0, 0, 0, 1, 9]), Err(refused), "it sticks");
+        assert_eq!(decoder.end(), Ok(()), "no message was cut short");
         // Also if all of it is here.
         let mut whole = prefix(101, 101).unwrap().to_vec();
         whole.resize(PREFIX + 101, 7);
