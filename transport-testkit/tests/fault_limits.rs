@@ -212,6 +212,26 @@ fn a_poller_is_told_after_a_stall() {
     }
 }
 
+// shows T7, C3: what a fill has shown is there, and no read has to wait for it.
+#[test]
+fn what_was_shown_is_read_at_once() {
+    for over in BOTH {
+        within("shown and read", move || {
+            let world = World::new(over, Plan::new(5));
+            let (mut theirs, mut ours) = world.pair(&[("stall", "1"), ("stall-ms", "3")]);
+            for round in 0..20 {
+                theirs.write_all(b"y").unwrap();
+                assert_eq!(ours.reader_mut().fill_buf().unwrap(), b"y");
+                let read = match round % 2 {
+                    0 => ours.read_timeout(&mut [0; 8], Duration::ZERO),
+                    _ => ours.try_read(&mut [0; 8]),
+                };
+                assert_eq!(read.unwrap(), 1, "round {round}");
+            }
+        });
+    }
+}
+
 // shows T7: a short fill shows fewer bytes than there are, and those behind them come later.
 #[test]
 fn a_short_fill_hides_the_rest_for_a_while() {

@@ -199,7 +199,8 @@ impl Source for FaultSource {
         if given == 0 {
             return Poll::Ready(Ok(0));
         }
-        self.visible = 0;
+        // What was shown can be read at once.
+        let shown = std::mem::take(&mut self.visible) > 0;
         let began = self.begin("read");
         if began.is_err() {
             self.link.abort_soon();
@@ -209,7 +210,9 @@ impl Source for FaultSource {
             Go::Drain => return Poll::Ready(self.drain(|inner, cx| inner.poll_read(cx, out))),
             Go::On => {}
         }
-        ready!(self.pace.poll_pause(&self.link, cx));
+        if !shown {
+            ready!(self.pace.poll_pause(&self.link, cx));
+        }
         let room = self.room().inspect_err(|_| self.link.abort_soon())?;
         let mut front = slices::front_mut(out, room.min(self.pace.most()));
         let result = ready!(self.inner.poll_read(cx, &mut front));
@@ -221,13 +224,14 @@ impl Source for FaultSource {
         if given == 0 {
             return Ok(0);
         }
-        self.visible = 0;
+        // What was shown can be read at once.
+        let shown = std::mem::take(&mut self.visible) > 0;
         match self.begin("read").inspect_err(|_| self.link.abort_now())? {
             Go::End => return Ok(0),
             Go::Drain => return self.drain(|inner, cx| inner.poll_read(cx, out)),
             Go::On => {}
         }
-        if !self.pace.pause(&self.link, until) {
+        if !shown && !self.pace.pause(&self.link, until) {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let room = self.room().inspect_err(|_| self.link.abort_now())?;
