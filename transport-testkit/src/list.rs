@@ -274,13 +274,13 @@ macro_rules! __list {
                 "a message over the limit is refused, by the sender before its first byte";
             messages "M5" m5_messages_of_many_senders_never_interleave
                 "messages of many senders never interleave, and each receiver gets whole ones";
-            messages "M6" m6_a_timed_out_receive_loses_nothing
+            message_ends "M6" m6_a_timed_out_receive_loses_nothing
                 "a receive that times out in the middle of a message loses nothing";
-            messages "M6" m6_a_timed_out_send_is_sent_once_or_not_at_all
+            message_ends "M6" m6_a_timed_out_send_is_sent_once_or_not_at_all
                 "a send that times out is sent once by the queue, or not at all";
-            messages "M7" m7_a_close_delivers_what_was_sent
+            message_ends "M7" m7_a_close_delivers_what_was_sent
                 "a close delivers what was sent, then both sides are told";
-            messages "M7" m7_a_cut_message_is_truncated
+            message_ends "M7" m7_a_cut_message_is_truncated
                 "a peer that ends in the middle of a message is Truncated, never a short message";
             messages "M9" m9_receive_into_a_buffer
                 "a message is received into the caller's buffer, and kept if that is too small";

@@ -9,6 +9,7 @@ pub(crate) mod halves;
 pub(crate) mod held;
 pub(crate) mod lost;
 pub(crate) mod many;
+pub(crate) mod message_ends;
 pub(crate) mod messages;
 pub(crate) mod partial;
 pub(crate) mod polling;
