@@ -29,27 +29,31 @@ fn complete() {
     });
 }
 
-type Leave = fn(Channel);
+/// What it gives back is kept to the end of the test: nobody calls it again, or drops it.
+type Leave = fn(Channel) -> Box<dyn std::any::Any>;
 
 /// The ways to leave.
 const WAYS: [(&str, Leave); 6] = [
     ("disconnect", |channel| {
         channel.disconnect();
-        // Nobody calls it again, or drops it.
-        std::mem::forget(channel);
+        Box::new(channel)
     }),
-    ("drop", |channel| drop(channel)),
+    ("drop", |channel| {
+        drop(channel);
+        Box::new(())
+    }),
     ("drop the reader", |channel| {
         let (reader, writer) = channel.split();
         drop(reader);
-        std::mem::forget(writer);
+        Box::new(writer)
     }),
     ("close", |channel| {
         channel.close_timeout(Duration::ZERO);
+        Box::new(())
     }),
     ("abort", |channel| {
         channel.handle().abort();
-        std::mem::forget(channel);
+        Box::new(channel)
     }),
     ("panic", |channel| {
         let panicking = std::thread::spawn(move || {
@@ -57,6 +61,7 @@ const WAYS: [(&str, Leave); 6] = [
             std::panic::resume_unwind(Box::new("on purpose"));
         });
         panicking.join().unwrap_err();
+        Box::new(())
     }),
 ];
 
@@ -72,7 +77,7 @@ fn partial_however_the_peer_leaves() {
                 let handle = ours.handle();
                 ours.write_all(b"0123456789").unwrap();
                 theirs.read_exact(&mut [0; 10][..read]).unwrap();
-                leave(theirs);
+                let _kept = leave(theirs);
                 // Without a disconnect, then with one, then once more.
                 assert_eq!(handle.receipt(), exact(read, 10), "{way}");
                 assert_eq!(ours.close(), exact(read, 10), "{way}");
@@ -92,7 +97,7 @@ fn partial_is_told_to_who_waits() {
             ours.write_all(b"0123456789").unwrap();
             theirs.read_exact(&mut [0; 3]).unwrap();
             let closing = support::thread_state::blocked(move || ours.close());
-            leave(theirs);
+            let _kept = leave(theirs);
             assert_eq!(closing.returns(), partial(3, 7), "{way}");
         }
     });

@@ -103,16 +103,22 @@ fn round(world: &World, rng: &mut Rng) -> Receipt {
         let writing = scope.spawn(move || {
             start.wait();
             let written = write_some(&mut writer, length, &mut writers);
-            match writers.below(3) {
-                0 => drop(writer),
-                1 => drop(writer.finish()),
+            let idle = match writers.below(3) {
+                0 => {
+                    drop(writer);
+                    None
+                }
+                1 => {
+                    drop(writer.finish());
+                    None
+                }
                 _ => {
                     let _ = writer.finish();
-                    // Kept, idle: it must not be needed any more.
-                    std::mem::forget(writer);
+                    // Kept to the end of the round: it must not be needed any more.
+                    Some(writer)
                 }
-            }
-            written
+            };
+            (written, idle)
         });
         let reading = scope.spawn(move || {
             start.wait();
@@ -133,19 +139,25 @@ fn round(world: &World, rng: &mut Rng) -> Receipt {
         }
         let (read, reader) = reading.join().unwrap();
         // A reader that has stopped says so in one way or another.
-        match rng.below(4) {
-            0 => drop(reader),
-            1 => drop((reader, theirs_writer)),
+        let _idle = match rng.below(4) {
+            0 => {
+                drop(reader);
+                None
+            }
+            1 => {
+                drop((reader, theirs_writer));
+                None
+            }
             2 => {
                 at_theirs.disconnect();
-                std::mem::forget(reader);
+                Some(reader)
             }
             _ => {
                 at_theirs.abort();
-                std::mem::forget(reader);
+                Some(reader)
             }
-        }
-        let written = writing.join().unwrap();
+        };
+        let (written, _idle_writer) = writing.join().unwrap();
         let told = at_ours.close();
         let expected = exact(read, written);
         assert_eq!(told, expected, "{read} of {written}, action {action}");
