@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use channel::Endpoint;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use message_queue::DEFAULT_MAX_MESSAGE;
+use message_queue::codec::MAX_LIMIT;
 
+use crate::error::Result;
 use crate::human;
+use crate::speech::Speech;
 
 /// An echo server and its clients, over one channel interface and any transport.
 ///
@@ -22,6 +26,7 @@ pub struct Cli {
 const AFTER_HELP: &str = "\
 Examples:
   echo-demo                             the formal test, in memory
+  echo-demo --as messages               the same, and messages of many sizes
   echo-demo client                      type lines and get them back
   cat file | echo-demo client | cmp - file
   echo-demo load --clients 200 --bytes 1MiB
@@ -58,6 +63,14 @@ pub struct Common {
     #[arg(long, short, global = true, value_name = "BYTES", value_parser = human::parse_size)]
     pub capacity: Option<usize>,
 
+    /// What goes over the channel; both sides should be given the same
+    #[arg(long = "as", global = true, value_enum, default_value_t = As::Bytes, value_name = "WHAT")]
+    pub what: As,
+
+    /// The largest message that is sent or taken [default: 16MiB]
+    #[arg(long, global = true, value_name = "BYTES", value_parser = max_message)]
+    pub max_message: Option<usize>,
+
     /// How long to wait for the other side to be met: 5, 0.5s, 200ms
     #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = human::parse_time)]
     pub timeout: Duration,
@@ -65,6 +78,29 @@ pub struct Common {
     /// Print one JSON document and nothing else
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+impl Common {
+    /// What is to be spoken.
+    pub fn speech(&self) -> Result<Speech> {
+        let speech = match self.what {
+            As::Bytes => Speech::Bytes,
+            As::Messages => Speech::Messages {
+                max: self.max_message.unwrap_or(DEFAULT_MAX_MESSAGE),
+            },
+        };
+        speech.needs_messages("--max-message", self.max_message.is_some())?;
+        Ok(speech)
+    }
+}
+
+/// The two things that can go over a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum As {
+    /// A stream of bytes, in no particular pieces
+    Bytes,
+    /// Whole messages: a 4-byte big-endian length before each
+    Messages,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,9 +112,10 @@ pub enum Command {
     /// Send standard input to the server and print what comes back
     ///
     /// At a terminal: a line at a time, Ctrl-D ends it. In a pipe: exactly the same bytes. With
-    /// --json they are checked and not printed.
+    /// --as messages each line, without its end, is a message. With --json what comes back is checked
+    /// and not printed.
     Client,
-    /// Many clients at once, every byte checked
+    /// Many clients at once, every byte checked; of messages, their latencies too
     Load(Load),
     /// Measure round trips and throughput
     Bench(Bench),
@@ -105,6 +142,10 @@ pub struct Load {
     #[arg(long, short, value_name = "BYTES", default_value = "1MiB", value_parser = human::parse_size)]
     pub bytes: usize,
 
+    /// With --as messages: how large each message is; the last one is the rest [default: 1KiB]
+    #[arg(long = "size", short, value_name = "BYTES", value_parser = some_size)]
+    pub size: Option<usize>,
+
     /// Each client's bytes follow from this and the client's number
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -116,7 +157,7 @@ pub struct Load {
 
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Bytes per round trip and per write; give it again or separate by commas
+    /// Bytes per round trip, and per write or message; give it again or separate by commas
     #[arg(
         long = "size",
         short,
@@ -130,6 +171,10 @@ pub struct Bench {
     /// Time per size: half for round trips, half for throughput
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = bench_time)]
     pub seconds: Duration,
+
+    /// With --as messages: send many small ones together when throughput is measured
+    #[arg(long)]
+    pub batch: bool,
 
     /// How the server in memory is written
     #[arg(long, value_enum, default_value_t = Style::Blocking)]
@@ -159,12 +204,26 @@ fn usual_endpoint(scheme: &str) -> Result<Endpoint, channel::EndpointError> {
     format!("{scheme}://echo").parse()
 }
 
+/// The largest limit: what the length in front of a message can say.
+fn max_message(text: &str) -> Result<usize, String> {
+    match human::parse_size(text)? {
+        n if n > MAX_LIMIT => Err(format!("the limit is {MAX_LIMIT}, just below 4GiB")),
+        n => Ok(n),
+    }
+}
+
 /// The largest message of the bench: 64 MiB, three buffers of which fit into any machine.
 const MAX_BENCH_SIZE: usize = 64 << 20;
 
-fn bench_size(text: &str) -> Result<usize, String> {
+fn some_size(text: &str) -> Result<usize, String> {
     match human::parse_size(text)? {
         0 => Err("nothing can be measured with 0 bytes; give 1 or more".into()),
+        n => Ok(n),
+    }
+}
+
+fn bench_size(text: &str) -> Result<usize, String> {
+    match some_size(text)? {
         n if n > MAX_BENCH_SIZE => Err(format!(
             "the limit is {}; larger ones are sent in pieces anyhow",
             human::size(MAX_BENCH_SIZE as u64)

@@ -5,22 +5,28 @@ mod measure;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use measure::{Flow, clock_cost};
+use measure::{Flow, bytes, clock_cost, messages};
 use serde::Serialize;
 
 use crate::args::{Bench, Style};
 use crate::error::{Error, Result};
+use crate::exchange::Exchange;
 use crate::human;
+use crate::latency::{Latency, Times};
 use crate::place::Place;
 use crate::report::{Lines, Output, seconds};
 use crate::server::EchoServer;
+use crate::speech::Speech;
 
 #[derive(Serialize)]
 struct Report {
     command: &'static str,
     endpoint: String,
     port: u16,
+    #[serde(rename = "as")]
+    speech: Speech,
+    /// Whether small messages left together when throughput was measured.
+    batch: bool,
     capacity: usize,
     /// Null where the server is another process's.
     server: Option<Style>,
@@ -40,41 +46,28 @@ struct Row {
     seconds: f64,
     /// Bytes that came back, per second; each of them crossed the channel twice.
     bytes_per_second: f64,
+    /// Of messages: each is one.
     writes_per_second: f64,
-}
-
-#[derive(Serialize)]
-struct Latency {
-    min: u64,
-    mean: f64,
-    p50: u64,
-    p90: u64,
-    p99: u64,
-    p99_9: u64,
-    max: u64,
-}
-
-impl From<&Histogram<u64>> for Latency {
-    fn from(histogram: &Histogram<u64>) -> Latency {
-        let at = |quantile| histogram.value_at_quantile(quantile);
-        Latency {
-            min: histogram.min(),
-            mean: histogram.mean(),
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p99_9: at(0.999),
-            max: histogram.max(),
-        }
-    }
+    /// Null for a stream of bytes.
+    messages_per_second: Option<f64>,
 }
 
 pub fn run(place: &Place, args: &Bench, output: Output) -> Result<()> {
+    place.speech.needs_messages("--batch", args.batch)?;
+    for &size in &args.sizes {
+        place.speech.check_size(size)?;
+    }
     let server = match place.in_process() {
         false => None,
         true => {
             let (broker, _) = place.server()?;
-            let start = EchoServer::start(broker, place.port, args.server, Arc::new(drop));
+            let start = EchoServer::start(
+                broker,
+                place.port,
+                place.speech,
+                args.server,
+                Arc::new(drop),
+            );
             Some(start?)
         }
     };
@@ -89,14 +82,25 @@ pub fn run(place: &Place, args: &Bench, output: Output) -> Result<()> {
     for &size in &args.sizes {
         bar.set_message(format!("{}: round trips", human::size(size as u64)));
         bar.tick();
-        let histogram = measure::round_trips(place.connect(&broker)?, size, half)
-            .map_err(|error| cut(size, &error))?;
+        let channel = place.connect(&broker)?;
+        let times = match place.speech {
+            Speech::Bytes => bytes::round_trips(channel, size, half),
+            Speech::Messages { max } => {
+                let exchange = Exchange::new(channel, max, place.capacity());
+                messages::round_trips(exchange, size, half)
+            }
+        }
+        .map_err(|error| cut(size, &error))?;
         bar.inc(1);
         bar.set_message(format!("{}: throughput", human::size(size as u64)));
-        let flow = measure::throughput(place.connect(&broker)?, size, half)?
-            .map_err(|error| cut(size, &error))?;
+        let channel = place.connect(&broker)?;
+        let flow = match place.speech {
+            Speech::Bytes => bytes::throughput(channel, size, half),
+            Speech::Messages { max } => messages::throughput(channel, max, size, args.batch, half),
+        }?
+        .map_err(|error| cut(size, &error))?;
         bar.inc(1);
-        rows.push(row(size, &histogram, &flow));
+        rows.push(row(place.speech, size, &times, &flow));
     }
     bar.finish_and_clear();
     if let Some(server) = server {
@@ -107,6 +111,8 @@ pub fn run(place: &Place, args: &Bench, output: Output) -> Result<()> {
         command: "bench",
         endpoint: place.endpoint.to_string(),
         port: place.port,
+        speech: place.speech,
+        batch: args.batch,
         capacity: place.capacity(),
         server: place.in_process().then_some(args.server),
         seconds_per_size: seconds(args.seconds),
@@ -124,16 +130,17 @@ fn cut(size: usize, error: &dyn std::fmt::Display) -> Error {
     ))
 }
 
-fn row(size: usize, histogram: &Histogram<u64>, flow: &Flow) -> Row {
+fn row(speech: Speech, size: usize, times: &Times, flow: &Flow) -> Row {
     let per_second = |n: u64| n as f64 / seconds(flow.elapsed).max(1e-9);
     Row {
         size,
-        round_trips: histogram.len(),
-        latency_ns: histogram.into(),
+        round_trips: times.count(),
+        latency_ns: times.latency().expect("at least one was measured"),
         echoed_bytes: flow.bytes,
         seconds: seconds(flow.elapsed),
         bytes_per_second: per_second(flow.bytes),
-        writes_per_second: per_second(flow.writes),
+        writes_per_second: per_second(flow.sends),
+        messages_per_second: speech.max_message().map(|_| per_second(flow.sends)),
     }
 }
 
@@ -153,15 +160,24 @@ fn text(place: &Place, report: &Report) -> Lines {
     );
     lines.item(
         "throughput",
-        "bytes that came back while more were sent; each crossed twice",
+        match report.batch {
+            false => "bytes that came back while more were sent; each crossed twice",
+            true => {
+                "bytes that came back while more were sent, small messages together; each crossed twice"
+            }
+        },
     );
     if !report.optimized_build {
         lines.item("NOTE", "a debug build; for figures use cargo run --release");
     }
+    let sends = match report.speech {
+        Speech::Bytes => "writes/s",
+        Speech::Messages { .. } => "messages/s",
+    };
     lines.line("");
     lines.line(format_args!(
         "{:>10} {:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>12} {:>10}",
-        "message", "trips", "p50", "p90", "p99", "p99.9", "max", "throughput", "writes/s"
+        "message", "trips", "p50", "p90", "p99", "p99.9", "max", "throughput", sends
     ));
     for row in &report.sizes {
         let latency = &row.latency_ns;

@@ -3,45 +3,98 @@
 //! The two directions run on two tasks, so that neither waits for the other: a client that first
 //! sent everything and read then would fill every buffer on the way and stand still.
 
-use std::io::{self, IsTerminal, Read, Write};
+mod bytes;
+mod messages;
+
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use channel::{Reader, Task, Writer};
+use channel::{JoinHandle, Task};
 use serde::Serialize;
 
 use crate::args::Style;
 use crate::error::{Error, Result};
-use crate::human;
 use crate::pattern::Digest;
 use crate::place::Place;
 use crate::report::{Lines, Output, seconds};
 use crate::server::EchoServer;
-
-/// Read from standard input at once: what a pipe of Linux holds.
-const BLOCK: usize = 64 * 1024;
+use crate::speech::Speech;
 
 #[derive(Serialize)]
 struct Report {
     command: &'static str,
     endpoint: String,
     port: u16,
+    #[serde(rename = "as")]
+    speech: Speech,
     passed: bool,
     failure: Option<String>,
     sent_bytes: u64,
     received_bytes: u64,
+    /// Null for a stream of bytes.
+    sent_messages: Option<u64>,
+    received_messages: Option<u64>,
     seconds: f64,
 }
+
+/// What went in one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tally {
+    digest: Digest,
+    /// Bytes, without the lengths of messages.
+    bytes: u64,
+    messages: Option<u64>,
+}
+
+impl Tally {
+    fn new(speech: Speech) -> Tally {
+        Tally {
+            digest: Digest::new(),
+            bytes: 0,
+            messages: speech.max_message().map(|_| 0),
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.digest.add(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
+    /// Where a message ends counts too: its length goes into the digest.
+    fn message(&mut self, message: &[u8]) {
+        self.digest.add(&(message.len() as u64).to_le_bytes());
+        self.bytes(message);
+        *self.messages.get_or_insert(0) += 1;
+    }
+
+    /// `512 bytes`, or `10 messages of 512 bytes together`.
+    fn amount(&self) -> String {
+        match self.messages {
+            None => format!("{} bytes", self.bytes),
+            Some(messages) => format!("{messages} messages of {} bytes together", self.bytes),
+        }
+    }
+}
+
+/// The sending direction: what was sent, and what prevented the rest.
+type Sent = (Tally, Option<Error>);
 
 pub fn run(place: &Place, output: Output) -> Result<()> {
     if place.in_process() {
         let (broker, _) = place.server()?;
         // It ends with the process.
-        EchoServer::start(broker, place.port, Style::Blocking, Arc::new(drop))?;
+        EchoServer::start(
+            broker,
+            place.port,
+            place.speech,
+            Style::Blocking,
+            Arc::new(drop),
+        )?;
     }
     let broker = place.client()?;
-    let (mut reader, writer) = place.connect(&broker)?.split();
+    let channel = place.connect(&broker)?;
     let interactive = io::stdin().is_terminal() && !output.is_json();
     if interactive {
         note(format_args!(
@@ -51,48 +104,50 @@ pub fn run(place: &Place, output: Output) -> Result<()> {
     }
 
     let started = Instant::now();
-    let finished = Arc::new(AtomicBool::new(false));
-    let sender = Task::spawn("standard-input", [], {
-        let finished = finished.clone();
-        move || send(io::stdin(), writer, &finished)
-    })
-    .map_err(Error::Task)?;
-
-    let received = match output.is_json() {
-        true => receive(&mut reader, &mut io::sink()),
-        false => receive(&mut reader, &mut io::stdout().lock()),
+    let out: Box<dyn Write> = match output.is_json() {
+        true => Box::new(io::sink()),
+        false => Box::new(io::stdout().lock()),
+    };
+    let (sender, received) = match place.speech {
+        Speech::Bytes => bytes::talk(channel, out),
+        Speech::Messages { max } => messages::talk(channel, max, out),
     }?;
-    // Acquire, with the release before the end of stream was sent.
-    if !finished.load(Ordering::Acquire) && !sender.is_finished() {
-        return Err(Error::EndedEarly(human::size(received.bytes)));
-    }
-    let (sent, trouble) = sender.join()?;
+    let Some((sent, trouble)) = sender.ended()? else {
+        return Err(Error::EndedEarly {
+            after: received.amount(),
+            hint: place.speech.is_it_understood(),
+        });
+    };
     if let Some(error) = trouble {
         return Err(error);
     }
     let failure = (sent != received).then(|| match sent.bytes == received.bytes {
         true => format!(
-            "the {} bytes that came back differ from those sent",
-            sent.bytes
+            "what came back, {}, differs from what was sent",
+            sent.amount()
         ),
-        false => format!("{} bytes of {} came back", received.bytes, sent.bytes),
+        false => format!("{} of {} came back", received.amount(), sent.amount()),
     });
     let report = Report {
         command: "client",
         endpoint: place.endpoint.to_string(),
         port: place.port,
+        speech: place.speech,
         passed: failure.is_none(),
         failure,
         sent_bytes: sent.bytes,
         received_bytes: received.bytes,
+        sent_messages: sent.messages,
+        received_messages: received.messages,
         seconds: seconds(started.elapsed()),
     };
     if output.is_json() {
         output.result(&report, &Lines::default())?;
     } else if interactive {
         note(format_args!(
-            "{} bytes sent, {} came back",
-            sent.bytes, received.bytes
+            "{} sent, {} came back",
+            sent.amount(),
+            received.amount()
         ));
     }
     report
@@ -100,55 +155,38 @@ pub fn run(place: &Place, output: Output) -> Result<()> {
         .map_or(Ok(()), |failure| Err(Error::Failed(failure)))
 }
 
+/// The task that reads standard input.
+struct Sender {
+    task: JoinHandle<Sent>,
+    finished: Arc<AtomicBool>,
+}
+
+impl Sender {
+    /// `send` gets all of standard input away, and calls what it is given before it finishes.
+    fn start(send: impl FnOnce(&dyn Fn()) -> Sent + Send + 'static) -> Result<Sender> {
+        let finished = Arc::new(AtomicBool::new(false));
+        let task = Task::spawn("standard-input", [], {
+            let finished = finished.clone();
+            // Release: the end that the peer makes of this is seen by the receiving task, which
+            // then finds this set.
+            move || send(&|| finished.store(true, Ordering::Release))
+        })
+        .map_err(Error::Task)?;
+        Ok(Sender { task, finished })
+    }
+
+    /// What was sent, unless it is still being sent, though the server has ended its stream.
+    fn ended(self) -> Result<Option<Sent>> {
+        // Acquire, with the release before the end of stream was sent.
+        if !self.finished.load(Ordering::Acquire) && !self.task.is_finished() {
+            return Ok(None);
+        }
+        Ok(Some(self.task.join()?))
+    }
+}
+
 /// Beside the bytes, never among them.
 fn note(text: std::fmt::Arguments<'_>) {
     // Whether anybody sees it does not matter.
     let _ = writeln!(io::stderr(), "echo-demo: {text}");
-}
-
-/// Sends all of `input`, then finishes. Tells what was sent, and what prevented the rest.
-fn send(
-    mut input: impl Read,
-    mut writer: Writer,
-    finished: &AtomicBool,
-) -> (Digest, Option<Error>) {
-    let mut digest = Digest::new();
-    let mut block = vec![0; BLOCK];
-    let trouble = loop {
-        let n = match input.read(&mut block) {
-            Ok(0) => break None,
-            Ok(n) => n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => break Some(Error::Stdin(error)),
-        };
-        match writer.write_all(&block[..n]) {
-            Ok(()) => digest.add(&block[..n]),
-            Err(cut) => break Some(Error::Cut(cut.error.to_string())),
-        }
-    };
-    // Release: the end that the peer makes of this is seen by the receiving task, which then finds
-    // this set.
-    finished.store(true, Ordering::Release);
-    // If it fails, the receiving direction tells why.
-    let _ = writer.finish();
-    (digest, trouble)
-}
-
-/// Copies what comes to `out`, piece by piece as it comes, until the server ends its stream.
-fn receive(reader: &mut Reader, out: &mut impl Write) -> Result<Digest> {
-    let mut digest = Digest::new();
-    loop {
-        let n = match reader.fill_buf() {
-            Ok([]) => return Ok(digest),
-            Ok(arrived) => {
-                out.write_all(arrived)
-                    .and_then(|()| out.flush())
-                    .map_err(Error::stdout)?;
-                digest.add(arrived);
-                arrived.len()
-            }
-            Err(error) => return Err(Error::Cut(error.to_string())),
-        };
-        reader.consume(n);
-    }
 }

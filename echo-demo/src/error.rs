@@ -48,11 +48,23 @@ pub enum Error {
     #[error("{0}; this is a bug, please report it")]
     Panicked(#[from] TaskPanicked),
 
+    #[error("{flag} is about messages, and these are bytes: add --as messages, or leave it out")]
+    OnlyMessages { flag: &'static str },
+
     #[error(
-        "the server ended the stream after {0}, while there was more to send; does an echo server \
-         listen there?"
+        "messages of {size} are over the limit of {max}: give both sides a larger --max-message, or \
+         a smaller --size"
     )]
-    EndedEarly(String),
+    OverLimit { size: String, max: String },
+
+    #[error(
+        "line {number} is longer than a message may be ({max} bytes): give both sides a larger \
+         --max-message"
+    )]
+    LongLine { number: u64, max: usize },
+
+    #[error("the server ended the stream after {after}, while there was more to send; {hint}")]
+    EndedEarly { after: String, hint: &'static str },
 
     #[error("the channel was cut: {0}")]
     Cut(String),

@@ -1,8 +1,12 @@
 //! The formal test: a client sends the numbers 0 to 255, gets every one back, and both disconnect.
+//! As messages, each number is one, and messages of many sizes follow.
+
+mod bytes;
+mod messages;
 
 use std::time::{Duration, Instant};
 
-use channel::{Channel, JoinHandle, ReadError, Task};
+use channel::{JoinHandle, Task};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -10,6 +14,7 @@ use crate::human;
 use crate::place::Place;
 use crate::report::{Lines, Output, seconds};
 use crate::server::{End, Served, echo};
+use crate::speech::Speech;
 
 /// How long one number may take to come back before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,6 +27,8 @@ struct Report<'a> {
     command: &'static str,
     endpoint: &'a str,
     port: u16,
+    #[serde(rename = "as")]
+    speech: Speech,
     passed: bool,
     failure: Option<String>,
     /// Time until server and client had met.
@@ -41,9 +48,23 @@ struct ClientSide {
     seconds: f64,
     median_round_trip_seconds: f64,
     slowest_round_trip_seconds: f64,
+    /// Sizes of the messages that came back whole after the numbers; null for a stream of bytes.
+    whole_sizes: Option<Vec<usize>>,
     /// Whether the server ended its stream in an orderly way.
     end_of_stream: bool,
     disconnected: bool,
+    /// What the close receipt says of everything that was sent; null for a stream of bytes.
+    receipt: Option<String>,
+}
+
+impl ClientSide {
+    /// The numbers are back, after this time, with these round trips.
+    fn measured(&mut self, elapsed: Duration, mut trips: Vec<Duration>) {
+        trips.sort_unstable();
+        self.seconds = seconds(elapsed);
+        self.median_round_trip_seconds = seconds(trips[trips.len() / 2]);
+        self.slowest_round_trip_seconds = seconds(trips[trips.len() - 1]);
+    }
 }
 
 pub fn run(place: &Place, output: Output) -> Result<()> {
@@ -58,17 +79,25 @@ pub fn run(place: &Place, output: Output) -> Result<()> {
         met_with: channel.handle().peer_name().to_owned(),
         ..ClientSide::default()
     };
-    let talked = talk(channel, &mut client);
+    let talked = match place.speech {
+        Speech::Bytes => bytes::talk(channel, &mut client),
+        Speech::Messages { max } => messages::talk(channel, max, place.capacity(), &mut client),
+    };
     // The channel is closed by now, so the server ends whatever happened.
     let served = server.map(JoinHandle::join).transpose()?.transpose()?;
     let failure = talked
-        .and_then(|()| served.as_ref().map_or(Ok(()), check))
+        .and_then(|()| {
+            served
+                .as_ref()
+                .map_or(Ok(()), |served| check(served, &client))
+        })
         .err();
 
     let report = Report {
         command: "test",
         endpoint: &place.endpoint.to_string(),
         port: place.port,
+        speech: place.speech,
         passed: failure.is_none(),
         failure,
         met_seconds: seconds(met),
@@ -84,79 +113,44 @@ pub fn run(place: &Place, output: Output) -> Result<()> {
 /// A task that serves one channel.
 fn serve_one(place: &Place) -> Result<JoinHandle<Result<Served>>> {
     let (broker, _) = place.server()?;
-    let (port, limit) = (place.port, place.limit + PATIENCE);
+    let (port, speech, limit) = (place.port, place.speech, place.limit + PATIENCE);
     Task::spawn("echo-server", [broker], move || {
         let broker = Task::broker().expect("the task was given its broker");
-        Ok(echo(broker.accept_timeout(port, limit)?))
+        Ok(echo(broker.accept_timeout(port, limit)?, speech))
     })
     .map_err(Error::Task)
 }
 
-/// The client's part. An error says what was not as it should be.
-fn talk(mut channel: Channel, seen: &mut ClientSide) -> Result<(), String> {
-    let started = Instant::now();
-    let mut trips = Vec::with_capacity(NUMBERS);
-    for number in 0..=u8::MAX {
-        let sent = Instant::now();
-        channel
-            .write_all_timeout(&[number], PATIENCE)
-            .map_err(|error| format!("number {number} could not be sent: {error}"))?;
-        let mut back = [0];
-        channel
-            .read_exact_timeout(&mut back, PATIENCE)
-            .map_err(|error| format!("number {number} did not come back: {error}"))?;
-        if back != [number] {
-            return Err(format!("number {number} came back as {}", back[0]));
-        }
-        trips.push(sent.elapsed());
-        seen.echoed += 1;
-    }
-    seen.seconds = seconds(started.elapsed());
-    trips.sort_unstable();
-    seen.median_round_trip_seconds = seconds(trips[NUMBERS / 2]);
-    seen.slowest_round_trip_seconds = seconds(trips[NUMBERS - 1]);
-
-    channel
-        .finish()
-        .map_err(|error| format!("the client could not finish: {error}"))?;
-    match channel.read_timeout(&mut [0], PATIENCE) {
-        Ok(0) => seen.end_of_stream = true,
-        Ok(_) => return Err("the server sent more than it was sent".into()),
-        Err(ReadError::TimedOut) => {
-            return Err("the server did not end its stream after the client had finished".into());
-        }
-        Err(error) => return Err(format!("the server did not end in an orderly way: {error}")),
-    }
-    channel.disconnect();
-    seen.disconnected = channel.disconnected();
-    if !matches!(channel.try_read(&mut [0]), Err(ReadError::Disconnected)) {
-        return Err("the channel could be read after the client had disconnected".into());
-    }
-    Ok(())
-}
-
 /// The server's part of the verdict.
-fn check(served: &Served) -> Result<(), String> {
+fn check(served: &Served, client: &ClientSide) -> Result<(), String> {
     if served.end != End::Orderly {
         return Err(format!(
             "the server saw no orderly end: {}",
             how(&served.end)
         ));
     }
-    if served.bytes != NUMBERS as u64 {
+    let sizes = client.whole_sizes.as_deref().unwrap_or_default();
+    let sent = (NUMBERS + sizes.iter().sum::<usize>()) as u64;
+    if served.bytes != sent {
         return Err(format!(
-            "the server sent back {} numbers of {NUMBERS}",
+            "the server sent back {} bytes of {sent}",
             served.bytes
         ));
     }
-    Ok(())
+    match served.messages {
+        Some(n) if n != (NUMBERS + sizes.len()) as u64 => Err(format!(
+            "the server sent back {n} messages of {}",
+            NUMBERS + sizes.len()
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn how(end: &End) -> String {
     match end {
         End::Orderly => "end of stream".into(),
         End::Refused => "the client stopped reading too early".into(),
-        End::Lost(reason) => reason.clone(),
+        End::Strange(reason) | End::Lost(reason) => reason.clone(),
     }
 }
 
@@ -174,10 +168,14 @@ fn text(place: &Place, report: &Report<'_>, met: Duration) -> Lines {
         ),
     );
     if client.echoed == NUMBERS {
+        let (one_by_one, amount) = match report.speech {
+            Speech::Bytes => ("one by one", "bytes"),
+            Speech::Messages { .. } => ("one message each", "messages"),
+        };
         lines.item(
             "echo",
             format_args!(
-                "the numbers 0 to 255 went there one by one, and each came back: {NUMBERS} bytes in {}",
+                "the numbers 0 to 255 went there {one_by_one}, and each came back: {NUMBERS} {amount} in {}",
                 time(client.seconds)
             ),
         );
@@ -195,20 +193,38 @@ fn text(place: &Place, report: &Report<'_>, met: Duration) -> Lines {
             format_args!("{} of {NUMBERS} numbers came back", client.echoed),
         );
     }
+    if let Some(sizes) = &client.whole_sizes {
+        let sizes: Vec<_> = sizes.iter().map(usize::to_string).collect();
+        lines.item(
+            "sizes",
+            match sizes.is_empty() {
+                true => "did not get that far".into(),
+                false => format!("messages of {} bytes came back whole", sizes.join(", ")),
+            },
+        );
+    }
+    let ended = match report.speech {
+        Speech::Bytes => "finished writing, read the server's end of stream, disconnected",
+        Speech::Messages { .. } => "finished sending, received the server's end, closed",
+    };
     let done = |yes, what| if yes { what } else { "did not get that far" };
-    lines.item(
-        "client",
-        done(
-            client.disconnected,
-            "finished writing, read the server's end of stream, disconnected",
-        ),
-    );
+    lines.item("client", done(client.disconnected, ended));
+    if let Some(receipt) = &client.receipt {
+        let all = match receipt.as_str() {
+            "complete" => ": the server has read everything",
+            _ => "",
+        };
+        lines.item("receipt", format_args!("{receipt}{all}"));
+    }
     match report.server {
         Some(served) => lines.item(
             "server",
             format_args!(
-                "sent back {} bytes, then saw: {}; disconnected",
-                served.bytes,
+                "sent back {}, then saw: {}; disconnected",
+                match served.messages {
+                    None => format!("{} bytes", served.bytes),
+                    Some(_) => served.amount(),
+                },
                 how(&served.end)
             ),
         ),

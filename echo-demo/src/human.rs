@@ -60,6 +60,15 @@ pub fn size(bytes: u64) -> String {
     scaled(bytes as f64, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB"])
 }
 
+/// `5 KiB`, or of messages `10 messages (5 KiB)`.
+pub fn amount(bytes: u64, messages: Option<u64>) -> String {
+    match messages {
+        None => size(bytes),
+        Some(1) => format!("1 message ({})", size(bytes)),
+        Some(messages) => format!("{messages} messages ({})", size(bytes)),
+    }
+}
+
 /// Bytes per second, in decimal units as networks and disks have it.
 pub fn rate(bytes: u64, time: Duration) -> String {
     let per_second = bytes as f64 / time.as_secs_f64().max(1e-9);

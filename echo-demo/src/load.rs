@@ -3,8 +3,11 @@
 //! A few driver tasks hold the clients' channels at pollers: the number of threads does not grow
 //! with the number of clients. All are connected before the first byte is sent.
 
+mod bytes;
 mod client;
 mod driver;
+mod messages;
+mod text;
 
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
@@ -16,14 +19,18 @@ use serde::Serialize;
 use crate::args::{Load, Style};
 use crate::error::{Error, Result};
 use crate::human;
+use crate::latency::{Latency, Times};
 use crate::place::Place;
-use crate::report::{Lines, Output, seconds};
+use crate::report::{Output, seconds};
 use crate::server::{EchoServer, End, MAX_TASKS, Served};
+use crate::speech::Speech;
 
 /// Driver tasks: two, for the same reason as the server's.
 const DRIVERS: u32 = 2;
 /// Failures that are printed; all are counted.
 const SHOWN: usize = 5;
+/// The size of a message unless another one is asked for.
+const USUAL_SIZE: usize = 1024;
 /// All buffers together, at most: more is a slip of the finger, and address space ends somewhere.
 const MAX_BUFFERS: u64 = 1 << 40;
 
@@ -32,6 +39,8 @@ struct Report {
     command: &'static str,
     endpoint: String,
     port: u16,
+    #[serde(rename = "as")]
+    speech: Speech,
     passed: bool,
     clients: u32,
     bytes_per_client: usize,
@@ -41,6 +50,13 @@ struct Report {
     connect_seconds: f64,
     seconds: f64,
     verified_bytes_per_second: f64,
+    /// Null for a stream of bytes, as are the next three.
+    message_size: Option<usize>,
+    /// Messages that came back and were right.
+    verified_messages: Option<u64>,
+    verified_messages_per_second: Option<f64>,
+    /// There and back while others were under way: of one message of each client at a time.
+    latency_ns: Option<Latency>,
     fastest_client_seconds: f64,
     slowest_client_seconds: f64,
     failed_clients: usize,
@@ -64,11 +80,18 @@ struct Tally {
     style: Style,
     channels: u64,
     bytes: u64,
+    /// Null for a stream of bytes.
+    messages: Option<u64>,
     orderly_ends: u64,
 }
 
 pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
-    let buffers = u64::from(args.clients) * 2 * place.capacity() as u64;
+    place.speech.needs_messages("--size", args.size.is_some())?;
+    let size = args.size.unwrap_or(USUAL_SIZE);
+    place.speech.check_size(size)?;
+    // Besides its buffer, each side may have a message that is not whole.
+    let kept = place.speech.max_message().map_or(0, |_| size);
+    let buffers = u64::from(args.clients) * 2 * (place.capacity() + kept) as u64;
     if buffers > MAX_BUFFERS {
         return Err(Error::TooMuch {
             buffers: human::size(buffers),
@@ -82,6 +105,7 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
         style: args.server,
         channels: 0,
         bytes: 0,
+        messages: place.speech.max_message().map(|_| 0),
         orderly_ends: 0,
     }));
     let server = place
@@ -106,6 +130,7 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
                 broker: broker.clone(),
                 seed: args.seed,
                 bytes: args.bytes as u64,
+                size,
                 bar: bar.clone(),
             };
             let barrier = barrier.clone();
@@ -135,8 +160,8 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
         // Nobody is there: then that is all there is to say.
         return Err(error);
     }
-    let report = summary(place, args, driven, elapsed, served);
-    output.result(&report, &text(place, args, &report))?;
+    let report = summary(place, args, size, driven, elapsed, served);
+    output.result(&report, &text::text(place, args, &report))?;
     if report.passed {
         Ok(())
     } else {
@@ -151,14 +176,18 @@ fn start_server(place: &Place, style: Style, tally: &Arc<Mutex<Tally>>) -> Resul
         let mut tally = tally.lock().expect("nobody panics with it");
         tally.channels += 1;
         tally.bytes += served.bytes;
+        if let (Some(all), Some(more)) = (&mut tally.messages, served.messages) {
+            *all += more;
+        }
         tally.orderly_ends += u64::from(served.end == End::Orderly);
     });
-    EchoServer::start(broker, place.port, style, count)
+    EchoServer::start(broker, place.port, place.speech, style, count)
 }
 
 fn summary(
     place: &Place,
     args: &Load,
+    size: usize,
     driven: Vec<Driven>,
     elapsed: Duration,
     server: Option<Tally>,
@@ -167,6 +196,9 @@ fn summary(
     let connecting = driven.iter().map(|d| d.connecting).max();
     let connecting = connecting.unwrap_or_default();
     let verified = driven.iter().map(|d| d.verified).sum();
+    let messages = driven.iter().map(|d| d.messages).sum();
+    let mut timed = Times::new();
+    driven.iter().for_each(|d| timed.merge(&d.times));
     let mut outcomes: Vec<_> = driven.into_iter().flat_map(|d| d.outcomes).collect();
     outcomes.sort_by_key(|(number, _)| *number);
     let times: Vec<Duration> = outcomes
@@ -177,6 +209,7 @@ fn summary(
         .iter()
         .filter_map(|(number, o)| Some(format!("client {number}: {}", o.as_ref().err()?)))
         .collect();
+    let of_messages = |n: u64| place.speech.max_message().map(|_| n);
     let talking = elapsed.saturating_sub(connecting);
     let orderly = server
         .as_ref()
@@ -185,6 +218,7 @@ fn summary(
         command: "load",
         endpoint: place.endpoint.to_string(),
         port: place.port,
+        speech: place.speech,
         passed: failures.is_empty() && orderly,
         clients: args.clients,
         bytes_per_client: args.bytes,
@@ -193,75 +227,15 @@ fn summary(
         connect_seconds: seconds(connecting),
         seconds: seconds(talking),
         verified_bytes_per_second: verified as f64 / seconds(talking).max(1e-9),
+        message_size: of_messages(size as u64).map(|_| size),
+        verified_messages: of_messages(messages),
+        verified_messages_per_second: of_messages(messages)
+            .map(|n| n as f64 / seconds(talking).max(1e-9)),
+        latency_ns: timed.latency(),
         fastest_client_seconds: seconds(times.iter().min().copied().unwrap_or_default()),
         slowest_client_seconds: seconds(times.iter().max().copied().unwrap_or_default()),
         failed_clients: failures.len(),
         failures: failures.into_iter().take(SHOWN).collect(),
         server,
     }
-}
-
-fn text(place: &Place, args: &Load, report: &Report) -> Lines {
-    let time = |seconds| human::time(Duration::from_secs_f64(seconds));
-    let mut lines = Lines::titled(format_args!(
-        "Load at {}: {} clients at once, {} each",
-        place.name(),
-        args.clients,
-        human::size(args.bytes as u64)
-    ));
-    lines.item(
-        "connected",
-        format_args!(
-            "{} of {}, in {}",
-            report.connected_clients,
-            report.clients,
-            time(report.connect_seconds)
-        ),
-    );
-    lines.item(
-        "verified",
-        format_args!(
-            "{} there and back in {}, every byte compared",
-            human::size(report.verified_bytes),
-            time(report.seconds)
-        ),
-    );
-    lines.item(
-        "throughput",
-        human::rate(
-            report.verified_bytes,
-            Duration::from_secs_f64(report.seconds),
-        ),
-    );
-    lines.item(
-        "clients",
-        format_args!(
-            "first done after {}, last after {}",
-            time(report.fastest_client_seconds),
-            time(report.slowest_client_seconds)
-        ),
-    );
-    match &report.server {
-        Some(tally) => lines.item(
-            "server",
-            format_args!(
-                "{}; {} channels, {} ended in order, {} sent back",
-                tally.style,
-                tally.channels,
-                tally.orderly_ends,
-                human::size(tally.bytes)
-            ),
-        ),
-        None => lines.item("server", "another process's"),
-    }
-    lines.item("failures", report.failed_clients);
-    for failure in &report.failures {
-        lines.item("", failure);
-    }
-    if report.failed_clients > report.failures.len() {
-        lines.item("", "...");
-    }
-    let failure = (!report.passed).then(|| report.verdict());
-    lines.verdict(failure.as_deref());
-    lines
 }

@@ -1,17 +1,19 @@
 //! The echo demo: an echo server and its clients over a channel, at any endpoint.
 //!
 //! Each command is a module of its own; what they share is below them: [`args`] is the command
-//! line, [`place`] where server and client meet, [`server`] and [`poll_server`] the echo server in
-//! its two styles, [`report`] how results are printed. No module but [`place`] asks which transport
-//! is in use.
+//! line, [`place`] where server and client meet, [`speech`] what goes over their channels, [`server`] and
+//! [`poll_server`] the echo server in its two styles, [`exchange`] a message there and back,
+//! [`report`] how results are printed. No module but [`place`] asks which transport is in use.
 #![forbid(unsafe_code)]
 
 mod args;
 mod bench;
 mod client;
 mod error;
+mod exchange;
 mod formal;
 mod human;
+mod latency;
 mod load;
 mod pattern;
 mod place;
@@ -19,6 +21,7 @@ mod poll_server;
 mod report;
 mod serve;
 mod server;
+mod speech;
 #[cfg(test)]
 mod tests;
 

@@ -63,14 +63,12 @@ fn mix(number: u64) -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest {
     state: u64,
-    pub bytes: u64,
 }
 
 impl Digest {
     pub fn new() -> Digest {
         Digest {
             state: 0xcbf2_9ce4_8422_2325,
-            bytes: 0,
         }
     }
 
@@ -78,7 +76,6 @@ impl Digest {
         self.state = bytes.iter().fold(self.state, |state, byte| {
             (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        self.bytes += bytes.len() as u64;
     }
 }
 

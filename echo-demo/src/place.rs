@@ -8,6 +8,7 @@ use channel::{Broker, Channel, ConnectError, Domain, Endpoint, Options};
 
 use crate::args::Common;
 use crate::error::{Error, Result};
+use crate::speech::Speech;
 
 /// The endpoint unless another one is asked for.
 const USUAL: &str = "mem://echo";
@@ -17,7 +18,7 @@ pub fn domain() -> Domain {
     Domain::new()
 }
 
-/// An endpoint and a port, and how to get there.
+/// An endpoint and a port, how to get there, and what is spoken there.
 #[derive(Clone, Debug)]
 pub struct Place {
     pub domain: Domain,
@@ -25,6 +26,7 @@ pub struct Place {
     pub port: u16,
     pub options: Options,
     pub limit: Duration,
+    pub speech: Speech,
 }
 
 impl Place {
@@ -44,6 +46,7 @@ impl Place {
             port: common.port,
             options,
             limit: common.timeout,
+            speech: common.speech()?,
         })
     }
 
@@ -104,8 +107,12 @@ impl Place {
         }
     }
 
-    /// `mem://echo, port 7`.
+    /// `mem://echo, port 7`, and what is spoken there if that is not bytes.
     pub fn name(&self) -> String {
-        format!("{}, port {}", self.endpoint, self.port)
+        let what = match self.speech {
+            Speech::Bytes => "",
+            Speech::Messages { .. } => ", as messages",
+        };
+        format!("{}, port {}{what}", self.endpoint, self.port)
     }
 }

@@ -5,28 +5,31 @@
 
 use std::collections::HashMap;
 
-use channel::{AcceptError, Broker, JoinHandle, Key, Poller, ReadError, Task, WriteError};
+use channel::{AcceptError, Broker, JoinHandle, Key, Poller, Task};
 
 use crate::error::{Error, Result};
-use crate::server::{End, Observer, Session};
+use crate::server::{Observer, Session, Turn};
+use crate::speech::Speech;
 
 /// Tasks of one server: two, so that echoing uses a second core where there is one.
 const TASKS: usize = 2;
 
-/// Bytes that one channel may move before the others have their turn.
-const TURN: usize = 256 * 1024;
-
 /// The key of the acceptor; channels are numbered from 1.
 const ACCEPTOR: Key = 0;
 
-pub fn start(broker: &Broker, port: u16, observer: &Observer) -> Result<Vec<JoinHandle<()>>> {
+pub fn start(
+    broker: &Broker,
+    port: u16,
+    speech: Speech,
+    observer: &Observer,
+) -> Result<Vec<JoinHandle<()>>> {
     (1..=TASKS)
         .map(|number| {
             let observer = observer.clone();
             Task::spawn(
                 &format!("echo-poller-{number}"),
                 [broker.clone()],
-                move || serve(port, &observer),
+                move || serve(port, speech, &observer),
             )
             .map_err(Error::Task)
         })
@@ -34,7 +37,7 @@ pub fn start(broker: &Broker, port: u16, observer: &Observer) -> Result<Vec<Join
 }
 
 /// Serves until the broker is closed and the last channel has ended.
-fn serve(port: u16, observer: &Observer) {
+fn serve(port: u16, speech: Speech, observer: &Observer) {
     let poller = Poller::new();
     let broker = Task::broker().expect("the task was given its broker");
     let mut acceptor = Some(broker.acceptor(port));
@@ -59,9 +62,8 @@ fn serve(port: u16, observer: &Observer) {
                     match waiting.try_accept() {
                         Ok(channel) => {
                             last += 1;
-                            let mut session = Session::new(channel);
-                            session.reader.register(&poller, last);
-                            session.writer.register(&poller, last);
+                            let mut session = Session::new(channel, speech);
+                            session.register(&poller, last);
                             sessions.insert(last, session);
                         }
                         Err(AcceptError::WouldBlock { .. }) => break,
@@ -69,7 +71,7 @@ fn serve(port: u16, observer: &Observer) {
                     }
                 }
             } else if let Some(session) = sessions.get_mut(&key) {
-                match turn(session) {
+                match session.turn() {
                     Turn::Waiting => {}
                     Turn::More => again.push(key),
                     Turn::Ended(end) => {
@@ -81,36 +83,4 @@ fn serve(port: u16, observer: &Observer) {
         }
         ready.append(&mut again);
     }
-}
-
-enum Turn {
-    /// A call said `WouldBlock`: the poller tells when to go on.
-    Waiting,
-    /// There was more to do, but others wait too.
-    More,
-    Ended(End),
-}
-
-/// Sends back what has arrived, straight from where it lies to the client's buffer. What finds no
-/// room stays there, and nothing more is read.
-fn turn(session: &mut Session) -> Turn {
-    let mut moved = 0;
-    while moved < TURN {
-        let arrived = match session.reader.try_fill_buf() {
-            Ok([]) => return Turn::Ended(End::Orderly),
-            Ok(arrived) => arrived,
-            Err(ReadError::WouldBlock) => return Turn::Waiting,
-            Err(error) => return Turn::Ended(error.into()),
-        };
-        match session.writer.try_write(arrived) {
-            Ok(n) => {
-                session.reader.consume(n);
-                session.bytes += n as u64;
-                moved += n;
-            }
-            Err(WriteError::WouldBlock) => return Turn::Waiting,
-            Err(error) => return Turn::Ended(error.into()),
-        }
-    }
-    Turn::More
 }

@@ -1,6 +1,8 @@
 //! The commands between two domains, as between two processes: everything that comes over another
 //! transport than memory takes this way, through hello and reception.
 
+mod messages;
+
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,6 +16,7 @@ use crate::args::{Bench, Load, Serve, Style};
 use crate::place::Place;
 use crate::report::Output;
 use crate::server::{EchoServer, End, Served};
+use crate::speech::Speech;
 use crate::{bench, formal, load, place, serve};
 
 /// A transport that says of itself that its ends lie apart.
@@ -72,6 +75,7 @@ fn places(capacity: usize) -> [Place; 2] {
             port: 9,
             options: Options::new().with_capacity(capacity),
             limit: Duration::from_secs(5),
+            speech: Speech::Bytes,
         }
     })
 }
@@ -85,7 +89,13 @@ struct World {
 
 impl World {
     fn new(style: Style, capacity: usize) -> World {
-        let [server, client] = places(capacity);
+        World::speaking([Speech::Bytes; 2], style, capacity)
+    }
+
+    /// `speech`: the server's and the client's, who may misunderstand each other.
+    fn speaking(speech: [Speech; 2], style: Style, capacity: usize) -> World {
+        let [mut server, mut client] = places(capacity);
+        [server.speech, client.speech] = speech;
         let served = Arc::new(Mutex::new(Vec::new()));
         let observer = {
             let served = served.clone();
@@ -95,16 +105,20 @@ impl World {
         assert_eq!(at, client.endpoint);
         World {
             client,
-            server: Some(EchoServer::start(broker, 9, style, observer).unwrap()),
+            server: Some(EchoServer::start(broker, 9, server.speech, style, observer).unwrap()),
             served,
         }
     }
 
     /// Waits for all channels' ends and gives them.
     fn ends(&mut self) -> Vec<End> {
+        self.all_served().into_iter().map(|one| one.end).collect()
+    }
+
+    /// Waits for all channels' ends and gives all that is told of them.
+    fn all_served(&mut self) -> Vec<Served> {
         self.server.take().unwrap().stop().unwrap();
-        let served = self.served.lock().unwrap();
-        served.iter().map(|one| one.end.clone()).collect()
+        self.served.lock().unwrap().clone()
     }
 }
 
@@ -149,6 +163,7 @@ fn a_load_through_tiny_buffers_is_lossless() {
         let args = Load {
             clients: 20,
             bytes: 30_001,
+            size: None,
             seed: 7,
             server: style,
         };
@@ -164,6 +179,7 @@ fn messages_larger_than_all_buffers_are_measured() {
     let args = Bench {
         sizes: vec![1, 5000],
         seconds: Duration::from_millis(40),
+        batch: false,
         server: Style::Blocking,
     };
     bench::run(&world.client, &args, Output::silent()).unwrap();

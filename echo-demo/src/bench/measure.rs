@@ -1,17 +1,17 @@
-//! The two measurements.
+//! The two measurements: what they have in common, and each of them for [`bytes`] and [`messages`].
+
+pub mod bytes;
+pub mod messages;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channel::{Channel, ReadError, Task, WriteError};
-use hdrhistogram::Histogram;
+use channel::Task;
 
 use crate::error::{Error, Result};
-
-/// A round trip that takes longer is counted as this: an hour, in nanoseconds.
-const LONGEST: u64 = 3_600_000_000_000;
+use crate::latency::Times;
 
 /// Part of the time that is spent before anything counts, so that caches, branch predictors and
 /// the channels' own learning are in their usual state.
@@ -20,7 +20,8 @@ const WARM_UP: u32 = 10;
 /// What went through, and in which time.
 pub struct Flow {
     pub bytes: u64,
-    pub writes: u64,
+    /// Calls that wrote, or messages.
+    pub sends: u64,
     pub elapsed: Duration,
 }
 
@@ -35,141 +36,71 @@ pub fn clock_cost() -> Duration {
     (last - start) / LOOKS
 }
 
-/// Sends a message, waits until all of it is back, and again, one at a time.
-pub fn round_trips(
-    mut channel: Channel,
-    size: usize,
-    time: Duration,
-) -> std::result::Result<Histogram<u64>, String> {
-    let message: Vec<u8> = (0..size).map(|i| i as u8).collect();
-    let mut back = vec![0; size];
-    let mut histogram =
-        Histogram::new_with_bounds(1, LONGEST, 3).expect("constant bounds that are right");
+/// A measurement, or why it could not be made: the channel was cut, or changed what went through.
+type Measured<T> = std::result::Result<T, String>;
 
+/// Makes round trips for a while.
+fn repeat(time: Duration, mut round_trip: impl FnMut() -> Measured<()>) -> Measured<Times> {
+    let mut times = Times::new();
     let start = Instant::now();
     let (warm, end) = (start + time / WARM_UP, start + time);
     let mut before = start;
     // One look at the clock per round trip: the end of one is the start of the next.
     loop {
-        round_trip(&mut channel, &message, &mut back)?;
+        round_trip()?;
         let now = Instant::now();
         if before >= warm {
-            histogram.saturating_record((now - before).as_nanos() as u64);
+            times.add(now - before);
         }
         // At least one counts, however slow it is.
-        if now >= end && !histogram.is_empty() {
-            break;
+        if now >= end && times.count() > 0 {
+            return Ok(times);
         }
         before = now;
     }
-    if back != message {
-        return Err("the last message came back changed".into());
-    }
-    finish(channel)?;
-    Ok(histogram)
 }
 
-/// One message there and back. It may be larger than all buffers on the way: when no more fits,
-/// what comes back is read first.
-fn round_trip(
-    channel: &mut Channel,
-    message: &[u8],
-    back: &mut [u8],
-) -> std::result::Result<(), String> {
-    let (mut sent, mut got) = (0, 0);
-    while got < message.len() {
-        if sent < message.len() {
-            let rest = &message[sent..];
-            let wrote = match sent == got {
-                // Nothing is under way, so nothing can stand in the way.
-                true => channel.write(rest),
-                false => channel.try_write(rest),
-            };
-            match wrote {
-                Ok(n) => {
-                    sent += n;
-                    continue;
-                }
-                Err(WriteError::WouldBlock) => {}
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        match channel.read(&mut back[got..]) {
-            Ok(0) => return Err("the server ended the stream".into()),
-            Ok(n) => got += n,
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    Ok(())
+/// What is sent: `size` bytes.
+fn content(size: usize) -> Vec<u8> {
+    (0..size).map(|i| i as u8).collect()
 }
 
-/// Sends messages from one task as fast as they are taken, and reads what comes back in another.
-pub fn throughput(
-    channel: Channel,
+/// Sends from one task as fast as it is taken, for a while, and receives what comes back in another.
+/// `send` goes on until it is told to stop, finishes, and says how often it has sent `size` bytes;
+/// `receive` goes on until the end of what comes, and says how many bytes it had.
+fn flow(
     size: usize,
     time: Duration,
-) -> Result<std::result::Result<Flow, String>> {
-    let (mut reader, mut writer) = channel.split();
+    send: impl FnOnce(&AtomicBool) -> Measured<u64> + Send + 'static,
+    receive: impl FnOnce() -> Measured<u64> + Send + 'static,
+) -> Result<Measured<Flow>> {
     let stop = Arc::new(AtomicBool::new(false));
     let sender = Task::spawn("bench-sender", [], {
         let stop = stop.clone();
-        move || {
-            let message: Vec<u8> = (0..size).map(|i| i as u8).collect();
-            let mut writes = 0_u64;
-            // Relaxed: nothing else is read because of it.
-            while !stop.load(Ordering::Relaxed) {
-                if let Err(cut) = writer.write_all(&message) {
-                    return Err(cut.to_string());
-                }
-                writes += 1;
-            }
-            writer.finish().map_err(|error| error.to_string())?;
-            Ok(writes)
-        }
+        move || send(&stop)
     })
     .map_err(Error::Task)?;
     let receiver = Task::spawn("bench-receiver", [], move || {
         let start = Instant::now();
-        let mut bytes = 0_u64;
-        loop {
-            match reader.fill_buf().map(<[u8]>::len) {
-                Ok(0) => return Ok((bytes, start.elapsed())),
-                Ok(n) => {
-                    reader.consume(n);
-                    bytes += n as u64;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        receive().map(|bytes| (bytes, start.elapsed()))
     })
     .map_err(Error::Task)?;
 
     thread::sleep(time);
+    // Relaxed: nothing else is read because of it.
     stop.store(true, Ordering::Relaxed);
-    let received: std::result::Result<_, ReadError> = receiver.join()?;
+    let received = receiver.join()?;
     let sent = sender.join()?;
-    Ok(received
-        .map_err(|error| error.to_string())
-        .and_then(|(bytes, elapsed)| {
-            let writes = sent?;
-            if bytes != writes * size as u64 {
-                let sent = writes * size as u64;
-                return Err(format!("{bytes} bytes of {sent} came back"));
-            }
-            Ok(Flow {
-                bytes,
-                writes,
-                elapsed,
-            })
-        }))
-}
-
-/// Both sides end in order, so that the next measurement is not disturbed by this one.
-fn finish(mut channel: Channel) -> std::result::Result<(), String> {
-    channel.finish().map_err(|error| error.to_string())?;
-    match channel.read(&mut [0]) {
-        Ok(0) => Ok(()),
-        Ok(_) => Err("more came back than was sent".into()),
-        Err(error) => Err(error.to_string()),
-    }
+    Ok(received.and_then(|(bytes, elapsed)| {
+        let sends = sent?;
+        let all = sends * size as u64;
+        if bytes != all {
+            return Err(format!("{bytes} bytes of {all} came back"));
+        }
+        Ok(Flow {
+            bytes,
+            sends,
+            elapsed,
+        })
+    }))
 }

@@ -3,13 +3,17 @@
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use channel::{Broker, Channel, Poller};
+use channel::{Broker, Channel, Key, Poller};
 use indicatif::ProgressBar;
 
-use super::client::{Client, Step};
+use super::bytes::Bytes;
+use super::client::{Client, Shared, Step};
+use super::messages::Messages;
 use crate::error::Error;
+use crate::latency::Times;
 use crate::pattern::Pattern;
 use crate::place::Place;
+use crate::speech::Speech;
 
 /// With nothing coming or going anywhere for so long, the remaining clients have failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,6 +29,9 @@ pub struct Driven {
     /// Why the first client that could not connect could not.
     pub refused: Option<Error>,
     pub verified: u64,
+    pub messages: u64,
+    /// How long messages took, there and back.
+    pub times: Times,
     pub outcomes: Vec<(u32, Outcome)>,
 }
 
@@ -34,6 +41,8 @@ pub struct Driver {
     pub broker: Broker,
     pub seed: u64,
     pub bytes: u64,
+    /// Bytes in a message, where there are messages.
+    pub size: usize,
     pub bar: ProgressBar,
 }
 
@@ -59,26 +68,44 @@ impl Driver {
         }
         let (connected, connecting) = (channels.len() as u32, started.elapsed());
         barrier.wait();
-        let (verified, talked) = self.talk(channels);
+        let mut shared = Shared::new();
+        let (verified, talked) = self.talk(channels, &mut shared);
         outcomes.extend(talked);
         Driven {
             connected,
             connecting,
             refused: refused.map(|(_, error)| error),
             verified,
+            messages: shared.verified,
+            times: shared.times,
             outcomes,
         }
     }
 
+    fn client(&self, number: u32, channel: Channel, poller: &Poller, key: Key) -> Box<dyn Client> {
+        let pattern = Pattern::new(self.seed, number);
+        match self.place.speech {
+            Speech::Bytes => Box::new(Bytes::new(channel, pattern, self.bytes, poller, key)),
+            Speech::Messages { max } => {
+                let sizes = (self.size, max);
+                Box::new(Messages::new(
+                    channel, pattern, self.bytes, sizes, poller, key,
+                ))
+            }
+        }
+    }
+
     /// All conversations at once, each going on when the poller says that it can.
-    fn talk(&self, channels: Vec<(u32, Channel)>) -> (u64, Vec<(u32, Outcome)>) {
+    fn talk(
+        &self,
+        channels: Vec<(u32, Channel)>,
+        shared: &mut Shared,
+    ) -> (u64, Vec<(u32, Outcome)>) {
         let poller = Poller::new();
         let started = Instant::now();
-        let mut clients: Vec<Option<(u32, Client)>> = Vec::new();
+        let mut clients: Vec<Option<(u32, Box<dyn Client>)>> = Vec::new();
         for (key, (number, channel)) in (0..).zip(channels) {
-            let pattern = Pattern::new(self.seed, number);
-            let client = Client::new(channel, pattern, self.bytes, &poller, key);
-            clients.push(Some((number, client)));
+            clients.push(Some((number, self.client(number, channel, &poller, key))));
         }
         let (mut open, mut verified) = (clients.len(), 0);
         let mut outcomes = Vec::new();
@@ -95,7 +122,7 @@ impl Driver {
                     continue; // It has ended, and this key was under way.
                 };
                 let before = client.verified();
-                let step = client.step();
+                let step = client.step(shared);
                 verified += client.verified() - before;
                 self.bar.inc(client.verified() - before);
                 let outcome = match step {

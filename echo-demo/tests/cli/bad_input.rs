@@ -42,6 +42,27 @@ fn bad_input_is_told_with_what_to_do_next() {
         ),
         (&["bench", "--size", "0"], 2, "1 or more"),
         (&["bench", "--seconds", "0"], 2, "at least 0.01"),
+        (&["--as", "words"], 2, "bytes, messages"),
+        (&["--max-message", "5"], 1, "add --as messages"),
+        (&["load", "--size", "5"], 1, "add --as messages"),
+        (&["bench", "--batch"], 1, "add --as messages"),
+        (
+            &["bench", "--as", "messages", "--size", "17MiB"],
+            1,
+            "a larger --max-message",
+        ),
+        (
+            &["load", "--as", "messages", "--max-message", "5"],
+            1,
+            "a smaller --size",
+        ),
+        (&["load", "--as", "messages", "--size", "0"], 2, "1 or more"),
+        (
+            &["--as", "messages", "--max-message", "5GiB"],
+            2,
+            "just below 4GiB",
+        ),
+        (&["serve", "--as", "messages"], 1, "run `echo-demo client`"),
         (&["sing"], 2, "unrecognized subcommand"),
     ];
     for (args, status, hint) in cases {

@@ -1,6 +1,7 @@
 //! The program as a user meets it.
 
 mod bad_input;
+mod messages;
 
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,51 @@
+//! The formal test's client of bytes.
+
+use std::time::Instant;
+
+use channel::{Channel, ReadError};
+
+use super::{ClientSide, NUMBERS, PATIENCE};
+use crate::speech::Speech;
+
+/// The client's part. An error says what was not as it should be.
+pub fn talk(mut channel: Channel, seen: &mut ClientSide) -> Result<(), String> {
+    let started = Instant::now();
+    let mut trips = Vec::with_capacity(NUMBERS);
+    for number in 0..=u8::MAX {
+        let sent = Instant::now();
+        channel
+            .write_all_timeout(&[number], PATIENCE)
+            .map_err(|error| format!("number {number} could not be sent: {error}"))?;
+        let mut back = [0];
+        channel
+            .read_exact_timeout(&mut back, PATIENCE)
+            .map_err(|error| {
+                let hint = Speech::Bytes.is_it_understood();
+                format!("number {number} did not come back: {error}; {hint}")
+            })?;
+        if back != [number] {
+            return Err(format!("number {number} came back as {}", back[0]));
+        }
+        trips.push(sent.elapsed());
+        seen.echoed += 1;
+    }
+    seen.measured(started.elapsed(), trips);
+
+    channel
+        .finish()
+        .map_err(|error| format!("the client could not finish: {error}"))?;
+    match channel.read_timeout(&mut [0], PATIENCE) {
+        Ok(0) => seen.end_of_stream = true,
+        Ok(_) => return Err("the server sent more than it was sent".into()),
+        Err(ReadError::TimedOut) => {
+            return Err("the server did not end its stream after the client had finished".into());
+        }
+        Err(error) => return Err(format!("the server did not end in an orderly way: {error}")),
+    }
+    channel.disconnect();
+    seen.disconnected = channel.disconnected();
+    if !matches!(channel.try_read(&mut [0]), Err(ReadError::Disconnected)) {
+        return Err("the channel could be read after the client had disconnected".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! What both sides speak over a channel: bytes, or messages. And what it means, for whoever runs
+//! the program, when the other side turns out to speak something else.
+
+use channel::{Channel, Receipt};
+use message_queue::{MessageQueue, ReceiveError, SendError};
+use serde::{Serialize, Serializer};
+
+use crate::error::{Error, Result};
+use crate::human;
+
+/// What goes over the channels of a server and its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speech {
+    Bytes,
+    Messages {
+        /// The largest that is sent or taken.
+        max: usize,
+    },
+}
+
+impl Speech {
+    pub fn name(self) -> &'static str {
+        match self {
+            Speech::Bytes => "bytes",
+            Speech::Messages { .. } => "messages",
+        }
+    }
+
+    /// The largest message, where there are any.
+    pub fn max_message(self) -> Option<usize> {
+        match self {
+            Speech::Bytes => None,
+            Speech::Messages { max } => Some(max),
+        }
+    }
+
+    /// Refuses messages that could not be sent.
+    pub fn check_size(self, size: usize) -> Result<()> {
+        match self {
+            Speech::Messages { max } if size > max => Err(Error::OverLimit {
+                size: human::size(size as u64),
+                max: human::size(max as u64),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// An option that says something about messages was given, which is only right if there are any.
+    pub fn needs_messages(self, flag: &'static str, given: bool) -> Result<()> {
+        match self {
+            Speech::Bytes if given => Err(Error::OnlyMessages { flag }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What to look at when a server ends a stream too early: a question to add to the error.
+    pub fn is_it_understood(self) -> &'static str {
+        match self {
+            Speech::Bytes => {
+                "does an echo server listen there, and not one that runs --as messages?"
+            }
+            Speech::Messages { .. } => {
+                "does an echo server listen there, with as large a --max-message?"
+            }
+        }
+    }
+}
+
+impl Serialize for Speech {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// Messages over a channel, of this size at most.
+pub fn queue(channel: Channel, max: usize) -> MessageQueue {
+    MessageQueue::with_max_message(channel, max)
+}
+
+/// Whether what came could not be understood as messages. Nothing after it can.
+pub fn is_strange(error: &ReceiveError) -> bool {
+    matches!(
+        error,
+        ReceiveError::TooLarge(_) | ReceiveError::Truncated(_)
+    )
+}
+
+/// Why nothing was received from `peer` ("client" or "server"), and what to do next.
+pub fn not_received(error: &ReceiveError, peer: &str) -> String {
+    match error {
+        ReceiveError::TooLarge(claim) => format!(
+            "{claim}: is the {peer} running --as bytes? If it does send such messages, give both \
+             sides a larger --max-message"
+        ),
+        ReceiveError::Truncated(cut) => format!("{cut}: is the {peer} running --as bytes?"),
+        error => error.to_string(),
+    }
+}
+
+/// Why the server was not sent a message, and what to do next.
+pub fn not_sent(error: &SendError) -> String {
+    match error {
+        SendError::TooLarge(size) => {
+            format!("{size}; give both sides a larger --max-message, or send less")
+        }
+        SendError::PeerClosed => {
+            "the server takes no more; does it run --as messages, with as large a --max-message?"
+                .into()
+        }
+        error => error.to_string(),
+    }
+}
+
+/// A close receipt in words.
+pub fn receipt(receipt: Receipt) -> String {
+    match receipt {
+        Receipt::Complete => "complete".into(),
+        Receipt::Partial { read, unread } => {
+            format!("partial: {read} bytes read, {unread} not")
+        }
+        _ => "unknown".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use message_queue::codec::{TooLarge, Truncated};
+
+    // shows E3
+    #[test]
+    fn what_is_no_message_is_told_with_what_to_look_at() {
+        let claim = TooLarge {
+            length: 1_751_477_356,
+            limit: 16 << 20,
+        };
+        let said = not_received(&claim.into(), "client");
+        assert!(said.contains("1751477356 bytes"), "{said}");
+        assert!(said.contains("is the client running --as bytes?"), "{said}");
+        assert!(said.contains("--max-message"), "{said}");
+        let cut = Truncated::Prefix { received: 3 };
+        let said = not_received(&cut.into(), "server");
+        assert!(said.contains("is the server running --as bytes?"), "{said}");
+        assert!(not_sent(&claim.into()).contains("--max-message"));
+    }
+
+    // shows E3
+    #[test]
+    fn options_about_messages_need_messages() {
+        let messages = Speech::Messages { max: 100 };
+        assert!(messages.needs_messages("--batch", true).is_ok());
+        assert!(Speech::Bytes.needs_messages("--batch", false).is_ok());
+        let error = Speech::Bytes.needs_messages("--batch", true).unwrap_err();
+        assert!(error.to_string().contains("--as messages"), "{error}");
+        assert!(messages.check_size(100).is_ok());
+        assert!(messages.check_size(101).is_err());
+        assert!(Speech::Bytes.check_size(usize::MAX).is_ok());
+    }
+}
