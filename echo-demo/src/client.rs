@@ -126,7 +126,12 @@ pub fn run(place: &Place, output: Output) -> Result<()> {
             "what came back, {}, differs from what was sent",
             sent.amount()
         ),
-        false => format!("{} of {} came back", received.amount(), sent.amount()),
+        false => format!(
+            "{} were sent, {} came back; {}",
+            sent.amount(),
+            received.amount(),
+            place.speech.is_it_understood()
+        ),
     });
     let report = Report {
         command: "client",

@@ -1,12 +1,18 @@
 //! What both sides speak over a channel: bytes, or messages. And what it means, for whoever runs
 //! the program, when the other side turns out to speak something else.
 
-use channel::{Channel, Receipt};
+use channel::{Channel, Receipt, WriteError};
 use message_queue::{MessageQueue, ReceiveError, SendError};
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Result};
 use crate::human;
+
+/// What to look at when a server takes or sends back less than all bytes.
+pub const NO_BYTES: &str = "does an echo server listen there, and not one that runs --as messages?";
+
+/// What to look at when a server takes or sends back less than all messages.
+pub const NO_MESSAGES: &str = "does an echo server listen there, with as large a --max-message?";
 
 /// What goes over the channels of a server and its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,15 +59,11 @@ impl Speech {
         }
     }
 
-    /// What to look at when a server ends a stream too early: a question to add to the error.
+    /// What to look at when a server takes or sends back less than all.
     pub fn is_it_understood(self) -> &'static str {
         match self {
-            Speech::Bytes => {
-                "does an echo server listen there, and not one that runs --as messages?"
-            }
-            Speech::Messages { .. } => {
-                "does an echo server listen there, with as large a --max-message?"
-            }
+            Speech::Bytes => NO_BYTES,
+            Speech::Messages { .. } => NO_MESSAGES,
         }
     }
 }
@@ -93,6 +95,9 @@ pub fn not_received(error: &ReceiveError, peer: &str) -> String {
              sides a larger --max-message"
         ),
         ReceiveError::Truncated(cut) => format!("{cut}: is the {peer} running --as bytes?"),
+        ReceiveError::PeerClosed => {
+            format!("the {peer} ended the stream too early; {NO_MESSAGES}")
+        }
         error => error.to_string(),
     }
 }
@@ -103,10 +108,15 @@ pub fn not_sent(error: &SendError) -> String {
         SendError::TooLarge(size) => {
             format!("{size}; give both sides a larger --max-message, or send less")
         }
-        SendError::PeerClosed => {
-            "the server takes no more; does it run --as messages, with as large a --max-message?"
-                .into()
-        }
+        SendError::PeerClosed => format!("{error}; {NO_MESSAGES}"),
+        error => error.to_string(),
+    }
+}
+
+/// Why the server was not written bytes, and what to do next.
+pub fn not_written(error: &WriteError) -> String {
+    match error {
+        WriteError::PeerClosed => format!("{error}; {NO_BYTES}"),
         error => error.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use channel::{Channel, Reader, Writer};
 
 use super::{Sender, Sent, Tally};
 use crate::error::{Error, Result};
-use crate::speech::Speech;
+use crate::speech::{Speech, not_written};
 
 /// Read from standard input at once: what a pipe of Linux holds.
 const BLOCK: usize = 64 * 1024;
@@ -31,7 +31,7 @@ fn send(mut input: impl Read, mut writer: Writer, finishing: &dyn Fn()) -> Sent 
         };
         match writer.write_all(&block[..n]) {
             Ok(()) => tally.bytes(&block[..n]),
-            Err(cut) => break Some(Error::Cut(cut.error.to_string())),
+            Err(cut) => break Some(Error::Cut(not_written(&cut.error))),
         }
     };
     finishing();

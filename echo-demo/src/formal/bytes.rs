@@ -5,7 +5,7 @@ use std::time::Instant;
 use channel::{Channel, ReadError};
 
 use super::{ClientSide, NUMBERS, PATIENCE};
-use crate::speech::Speech;
+use crate::speech::NO_BYTES;
 
 /// The client's part. An error says what was not as it should be.
 pub fn talk(mut channel: Channel, seen: &mut ClientSide) -> Result<(), String> {
@@ -19,10 +19,7 @@ pub fn talk(mut channel: Channel, seen: &mut ClientSide) -> Result<(), String> {
         let mut back = [0];
         channel
             .read_exact_timeout(&mut back, PATIENCE)
-            .map_err(|error| {
-                let hint = Speech::Bytes.is_it_understood();
-                format!("number {number} did not come back: {error}; {hint}")
-            })?;
+            .map_err(|error| format!("number {number} did not come back: {error}; {NO_BYTES}"))?;
         if back != [number] {
             return Err(format!("number {number} came back as {}", back[0]));
         }

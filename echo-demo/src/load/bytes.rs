@@ -4,7 +4,7 @@ use channel::{Channel, Key, Poller, ReadError, Reader, WriteError, Writer};
 
 use super::client::{Client, Shared, Step};
 use crate::pattern::Pattern;
-use crate::speech::Speech;
+use crate::speech::{NO_BYTES, not_written};
 
 /// Made and offered at once. What does not fit is made again: that is cheaper than keeping it.
 const BLOCK: usize = 16 * 1024;
@@ -86,11 +86,7 @@ impl Bytes {
                 Ok(true)
             }
             Err(WriteError::WouldBlock) => Ok(false),
-            Err(error @ WriteError::PeerClosed) => {
-                let hint = Speech::Bytes.is_it_understood();
-                Err(self.cut(&format!("{error}; {hint}")))
-            }
-            Err(error) => Err(self.cut(&error.to_string())),
+            Err(error) => Err(self.cut(&not_written(&error))),
         }
     }
 
@@ -99,8 +95,7 @@ impl Bytes {
             Ok(Step::Done)
         } else {
             Err(self.cut(&format!(
-                "the server ended the stream too early; {}",
-                Speech::Bytes.is_it_understood()
+                "the server ended the stream too early; {NO_BYTES}"
             )))
         }
     }

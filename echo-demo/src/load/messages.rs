@@ -8,7 +8,7 @@ use message_queue::{MessageReceiver, MessageSender, ReceiveError, SendError};
 
 use super::client::{Client, Shared, Step};
 use crate::pattern::Pattern;
-use crate::speech::{Speech, not_received, not_sent, queue};
+use crate::speech::{NO_MESSAGES, not_received, not_sent, queue};
 
 /// Bytes that one client may move before the others have their turn.
 const TURN: usize = 256 * 1024;
@@ -143,8 +143,9 @@ impl Messages {
         if self.verified == self.bytes && self.finished {
             return Ok(Step::Done);
         }
-        let hint = Speech::Messages { max: 0 }.is_it_understood();
-        Err(self.cut(&format!("the server ended the stream too early; {hint}")))
+        Err(self.cut(&format!(
+            "the server ended the stream too early; {NO_MESSAGES}"
+        )))
     }
 
     fn cut(&self, why: &str) -> String {

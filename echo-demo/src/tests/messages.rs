@@ -64,8 +64,10 @@ fn reason(end: &End) -> &str {
 #[test]
 fn the_formal_test_passes_as_messages_through_any_buffer() {
     for style in STYLES {
-        for (capacity, sizes) in [(1, 7), (64, 6), (4096, 9)] {
-            let mut world = World::messages(style, capacity);
+        // A byte at a time, few are enough.
+        let few = Speech::Messages { max: 1000 };
+        for (speech, capacity, sizes) in [(few, 1, 6), (MESSAGES, 64, 6), (MESSAGES, 4096, 9)] {
+            let mut world = World::speaking([speech; 2], style, capacity);
             formal::run(&world.client, Output::silent()).unwrap();
             let served = &world.all_served()[0];
             assert_eq!(served.end, End::Orderly, "{style:?}, {capacity}");

@@ -55,7 +55,6 @@ fn the_formal_test_as_messages_as_json_tells_what_both_sides_saw() {
 #[test]
 fn the_formal_test_as_messages_passes_with_any_capacity_and_limit() {
     for (option, value, sizes) in [
-        ("--capacity", "1", 7),
         ("--capacity", "3", 9),
         ("--capacity", "1GiB", 6),
         ("--max-message", "64", 4),

@@ -8,6 +8,7 @@ use channel::{Channel, WriteError};
 use super::{Flow, Measured, content, flow, repeat};
 use crate::error::Result;
 use crate::latency::Times;
+use crate::speech::{NO_BYTES, not_written};
 
 /// Sends a message, waits until all of it is back, and again, one at a time.
 pub fn round_trips(mut channel: Channel, size: usize, time: Duration) -> Measured<Times> {
@@ -38,11 +39,11 @@ fn round_trip(channel: &mut Channel, message: &[u8], back: &mut [u8]) -> Measure
                     continue;
                 }
                 Err(WriteError::WouldBlock) => {}
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(not_written(&error)),
             }
         }
         match channel.read(&mut back[got..]) {
-            Ok(0) => return Err("the server ended the stream".into()),
+            Ok(0) => return Err(format!("the server ended the stream; {NO_BYTES}")),
             Ok(n) => got += n,
             Err(error) => return Err(error.to_string()),
         }
@@ -56,8 +57,11 @@ pub fn throughput(channel: Channel, size: usize, time: Duration) -> Result<Measu
     let send = move |stop: &AtomicBool| {
         let message = content(size);
         let mut writes = 0;
-        while !stop.load(Ordering::Relaxed) {
-            writer.write_all(&message).map_err(|cut| cut.to_string())?;
+        // At least once, however late this task was given a processor.
+        while writes == 0 || !stop.load(Ordering::Relaxed) {
+            writer
+                .write_all(&message)
+                .map_err(|cut| not_written(&cut.error))?;
             writes += 1;
         }
         writer.finish().map_err(|error| error.to_string())?;

@@ -47,7 +47,8 @@ pub fn throughput(
     let send = move |stop: &AtomicBool| {
         let message = content(size);
         let mut sends = 0;
-        while !stop.load(Ordering::Relaxed) {
+        // At least once, however late this task was given a processor.
+        while sends == 0 || !stop.load(Ordering::Relaxed) {
             match batch {
                 false => sender.send(&message),
                 true => sender.feed(&message),
