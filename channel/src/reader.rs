@@ -113,6 +113,24 @@ impl Reader {
         }
     }
 
+    /// What every call does first.
+    #[inline]
+    fn enter(&mut self) -> Result<(), ReadError> {
+        if self.shared.left() {
+            self.give_back();
+        }
+        self.check()
+    }
+
+    /// What was lent and not consumed is the source's again: over records, whoever closes waits for
+    /// news behind it.
+    #[cold]
+    fn give_back(&mut self) {
+        let _ = self
+            .source
+            .poll_fill(&mut Context::from_waker(Waker::noop()));
+    }
+
     /// Translates what the source said, and notes ends and losses.
     #[inline]
     fn outcome(&self, result: io::Result<usize>) -> Result<usize, ReadError> {
@@ -144,7 +162,7 @@ impl Reader {
         out: &mut [IoSliceMut<'_>],
         until: Option<Instant>,
     ) -> Result<usize, ReadError> {
-        self.check()?;
+        self.enter()?;
         if out.iter().all(|b| b.is_empty()) {
             return Ok(0);
         }
@@ -239,7 +257,7 @@ impl Reader {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<Result<usize, ReadError>> {
-        self.check()?;
+        self.enter()?;
         if bufs.iter().all(|b| b.is_empty()) {
             return Poll::Ready(Ok(0));
         }
@@ -277,7 +295,7 @@ impl Reader {
         let wanted = buf.len();
         let mut read = 0;
         if wanted == 0
-            && let Err(error) = self.check()
+            && let Err(error) = self.enter()
         {
             return Err(ReadExactError {
                 read,
@@ -313,7 +331,7 @@ impl Reader {
         let wanted = buf.len();
         let mut read = 0;
         if wanted == 0
-            && let Err(error) = self.check()
+            && let Err(error) = self.enter()
         {
             return Err(ReadExactError {
                 read,
@@ -381,7 +399,7 @@ impl Reader {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, ReadError>> {
-        self.check()?;
+        self.enter()?;
         self.source.poll_fill(cx).map(|result| {
             self.settle();
             self.outcome(result)
@@ -389,7 +407,7 @@ impl Reader {
     }
 
     fn fill_within(&mut self, until: Option<Instant>) -> Result<&[u8], ReadError> {
-        self.check()?;
+        self.enter()?;
         let result = self.source.fill(until);
         let result = self.unless_late(result, |source, cx| source.poll_fill(cx));
         let n = self.outcome(result)?;

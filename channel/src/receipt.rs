@@ -152,7 +152,8 @@ impl Shared {
 ///   `Complete`. (In memory, the last byte is enough.)
 /// - The receipt comes inbound, behind what the peer has written before: a side that has not
 ///   disconnected has to read that. After `close` nobody reads, and what the peer still sends is
-///   thrown away, so that it can't block on it.
+///   thrown away, so that it can't block on it. But bytes that were lent (`fill_buf`) and not consumed
+///   are in the way until their reader is called again, or dropped.
 /// - A side that has disconnected waits for its peer no longer than
 ///   [`Options::linger`](crate::Options::linger); after that the answer is `Unknown`.
 /// - A peer that panics or aborts tells how much it had read, if it is not in the middle of a record

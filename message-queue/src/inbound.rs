@@ -76,6 +76,7 @@ impl Inbound {
     ) -> Result<Place, ReceiveError> {
         self.release();
         if self.reader.is_disconnected() {
+            self.let_go();
             return Err(ReceiveError::Closed);
         }
         loop {
@@ -115,6 +116,14 @@ impl Inbound {
                 Err(error) => return Err(self.failed(error)),
             }
         }
+    }
+
+    /// After the local close: what lies in the channel's buffer is not needed any more, and the peer's
+    /// news may lie behind it.
+    #[cold]
+    pub(crate) fn let_go(&mut self) {
+        self.release();
+        let _ = self.reader.try_fill_buf();
     }
 
     /// Moves a piece of a message from the channel's buffer to what has arrived of it. Memory grows

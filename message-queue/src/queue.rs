@@ -326,11 +326,14 @@ impl MessageQueue {
         let unsent = self
             .sender
             .block(until, |sender| last_flush(sender, &mut Wait::Until(until)));
+        self.handle.disconnect();
+        // It ends every receive that is under way, so this turn comes soon.
+        self.receiver.block(until, Inbound::let_go);
         let receipt = match until {
-            None => self.handle.close(),
+            None => self.handle.receipt(),
             Some(until) => self
                 .handle
-                .close_timeout(until.saturating_duration_since(Instant::now())),
+                .receipt_timeout(until.saturating_duration_since(Instant::now())),
         };
         self.without(unsent.unwrap_or(0), receipt)
     }
@@ -346,7 +349,15 @@ impl MessageQueue {
                 })
         })
         .await;
-        let receipt = self.handle.close_async().await;
+        self.handle.disconnect();
+        poll_fn(|cx| {
+            self.receiver.poll(cx, |inbound, _| {
+                inbound.let_go();
+                Poll::Ready(())
+            })
+        })
+        .await;
+        let receipt = self.handle.receipt_async().await;
         self.without(unsent, receipt)
     }
 

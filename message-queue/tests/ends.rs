@@ -101,6 +101,33 @@ fn a_partial_receipt() {
     });
 }
 
+// shows C9: messages that have arrived and were not received are not in the way of the receipt.
+#[test]
+fn close_with_messages_unreceived() {
+    within("close", || {
+        for (carrier, pair) in carriers() {
+            for asynchronous in [false, true] {
+                let (a, b) = pair();
+                let (a, b) = (MessageQueue::new(a), MessageQueue::new(b));
+                // In one record, where there are records.
+                for _ in 0..3 {
+                    b.feed(b"unwanted, but for the first").unwrap();
+                }
+                b.flush().unwrap();
+                a.receive().unwrap();
+                a.send(b"the last").unwrap();
+                let closing = thread::spawn(move || match asynchronous {
+                    false => a.close(),
+                    true => block_on(a.close_async()),
+                });
+                assert_eq!(b.receive().unwrap(), b"the last");
+                assert!(matches!(b.receive(), Err(ReceiveError::PeerClosed)));
+                assert_eq!(closing.join().unwrap(), Receipt::Complete, "{carrier}");
+            }
+        }
+    });
+}
+
 // shows M7: close, from another thread, ends blocked receives of both sides, and waits for a send
 // that is under way.
 #[test]
