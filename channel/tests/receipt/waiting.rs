@@ -164,3 +164,23 @@ fn dropped_futures() {
         assert_eq!(closing.expect_ready("told"), Receipt::Complete);
     });
 }
+
+// shows C9: bytes that were lent and not consumed lie in the way of the receipt only until their
+// reader is called again.
+#[test]
+fn what_was_lent_goes_back_with_the_next_call() {
+    over_both(|world| {
+        let (mut ours, mut theirs) = world.pair();
+        theirs.write_all(b"unwanted").unwrap();
+        ours.write_all(b"tail").unwrap();
+        let handle = ours.handle();
+        assert_eq!(ours.reader_mut().fill_buf().unwrap(), b"unwanted");
+        ours.reader_mut().consume(1);
+        handle.disconnect();
+        assert!(ours.try_read(&mut [0; 1]).is_err());
+        let (mut reader, writer) = theirs.split();
+        assert_eq!(drain(&mut reader).unwrap(), b"tail");
+        drop((reader, writer));
+        assert_eq!(handle.receipt(), Receipt::Complete);
+    });
+}
