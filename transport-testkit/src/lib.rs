@@ -6,11 +6,13 @@ pub mod fault;
 mod law;
 mod leaks;
 mod list;
+mod seed;
 mod subject;
 mod suite;
 
 pub use leaks::Leaks;
+pub use seed::SEED;
 pub use subject::Subject;
 #[doc(hidden)]
 pub use suite::run_test;
-pub use suite::{DEFAULT_LIMIT, Failure, Report, SEED, Suite, TESTS, Test};
+pub use suite::{DEFAULT_LIMIT, Failure, Report, Suite, TESTS, Test};

@@ -1,7 +1,9 @@
 //! Which faults are wanted, and how often.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use crate::SEED;
 
 use super::strike::Trigger;
 
@@ -37,21 +39,14 @@ pub struct Plan {
     pub(super) trigger: Option<Arc<Trigger>>,
 }
 
-/// The seed of a test: `TESTKIT_SEED` of the environment, or one of the clock. It is printed, so
-/// that the output of a failed test says how to run the same again.
+/// The seed of a test: the environment's ([`SEED`]), or one of the clock. It is printed, so that the
+/// output of a failed test says how to run the same again.
 ///
 /// # Panics
-/// If `TESTKIT_SEED` is there and not a number.
+/// If the environment's is not a number.
 pub fn seed(test: &str) -> u64 {
-    let seed = match std::env::var("TESTKIT_SEED") {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|_| panic!("TESTKIT_SEED is `{text}`, not a number from 0 to 2^64-1")),
-        Err(_) => SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(1, |time| time.as_nanos() as u64 & 0xffff_ffff),
-    };
-    println!("{test}: replay with TESTKIT_SEED={seed}");
+    let seed = crate::seed::from_environment();
+    println!("{test}: repeat with {SEED}={seed}");
     seed
 }
 

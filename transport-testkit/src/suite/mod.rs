@@ -22,11 +22,10 @@ pub use report::{Failure, Report};
 pub use tests::{TESTS, Test};
 use world::World;
 
+use crate::seed;
+
 /// How long a test may take before it counts as hanging: machines are slow and shared.
 pub const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
-
-/// The seed of the randomised tests is taken from here, if it is set.
-pub const SEED: &str = "TRANSPORT_TESTKIT_SEED";
 
 /// Tests about what is left behind run alone: what others hold for a moment would count.
 static ALONE: RwLock<()> = RwLock::new(());
@@ -48,7 +47,7 @@ impl Suite {
             limit: DEFAULT_LIMIT,
             only: Vec::new(),
             jobs: 1,
-            seed: seed(),
+            seed: seed::from_environment(),
         }
     }
 
@@ -80,7 +79,7 @@ impl Suite {
     }
 
     /// The seed of the randomised tests, to repeat a run. Without it: the environment variable
-    /// [`SEED`], or the clock.
+    /// [`SEED`](crate::SEED), or the clock.
     pub fn seed(mut self, seed: u64) -> Suite {
         self.seed = seed;
         self
@@ -155,17 +154,6 @@ impl Suite {
     }
 }
 
-fn seed() -> u64 {
-    match std::env::var(SEED) {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|_| panic!("{SEED} is a number, not \"{text}\"")),
-        Err(_) => std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |time| time.as_nanos() as u64 & 0xffff_ffff),
-    }
-}
-
 /// Runs one test, as [`conformance!`](crate::conformance) does.
 ///
 /// # Panics
@@ -173,6 +161,6 @@ fn seed() -> u64 {
 #[doc(hidden)]
 pub fn run_test(subject: impl Subject, name: &str, limit: Duration) {
     let suite = Suite::new(subject).only([name]).limit(limit);
-    println!("{name}: repeat with {SEED}={}", suite.seed);
+    println!("{name}: repeat with {}={}", crate::SEED, suite.seed);
     suite.run().assert_passed();
 }
