@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use message_queue::codec::PREFIX;
 use message_queue::{BATCH, MessageQueue, ReceiveError, SendError};
 
 use super::{STYLES, World};
@@ -133,10 +134,18 @@ fn clients_of_messages_are_content_with_a_server_of_bytes() {
 // shows E2, M3, M6
 #[test]
 fn a_client_that_does_not_receive_is_not_received_from_and_loses_nothing() {
-    const CAPACITY: usize = 1024;
     for style in STYLES {
-        for size in [10, 5000, 100_000] {
-            let mut world = World::messages(style, CAPACITY);
+        // Of the larger buffer, more than a batch may arrive together.
+        for (capacity, size) in [
+            (1024, 10),
+            (1024, 5000),
+            (1024, 100_000),
+            (65536, 10),
+            (65536, 5000),
+            (65536, 20_000),
+            (65536, 65536 / 2 - PREFIX),
+        ] {
+            let mut world = World::messages(style, capacity);
             let (mut sender, mut receiver) = world.queue().split();
             let message = |number: usize| vec![number as u8; size];
             // No more fits than the buffers on the way and the server hold, however long one tries.
@@ -152,8 +161,8 @@ fn a_client_that_does_not_receive_is_not_received_from_and_loses_nothing() {
                     Err(error) => panic!("{error}"),
                 }
             }
-            // Two buffers, a batch, a message at the server and one here.
-            let most = (2 * CAPACITY + BATCH + 2 * (size + 4)) / (size + 4) + 1;
+            // Two buffers and a batch, another message at the server, and a part of one here.
+            let most = (2 * capacity + BATCH) / (size + PREFIX) + 2;
             assert!(
                 (1..=most).contains(&sent),
                 "{style:?}: {sent} of {size} bytes, not {most}"
