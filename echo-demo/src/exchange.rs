@@ -18,8 +18,9 @@ const STANDSTILL: Duration = Duration::from_millis(20);
 /// A queue to an echo server, with at most one message under way.
 pub struct Exchange {
     pub queue: MessageQueue,
-    /// A message of so many bytes cannot stand still: all of it can come back without being read.
-    room: usize,
+    /// What this side's receive buffer holds: what is no larger cannot stand still, since all of it
+    /// can come back without being read.
+    capacity: usize,
     /// Where to wait for both directions; once one message stood still, larger ones always do.
     poller: Option<Poller>,
 }
@@ -29,7 +30,7 @@ impl Exchange {
     pub fn new(channel: Channel, max: usize, capacity: usize) -> Exchange {
         Exchange {
             queue: queue(channel, max),
-            room: capacity.saturating_sub(PREFIX),
+            capacity,
             poller: None,
         }
     }
@@ -42,7 +43,7 @@ impl Exchange {
         back: &mut [u8],
         patience: Option<Duration>,
     ) -> Result<usize, String> {
-        if message.len() > self.room {
+        if PREFIX + message.len() > self.capacity {
             if let Some(poller) = &self.poller {
                 return both_ways(&self.queue, poller, Some(message), back, patience);
             }

@@ -118,6 +118,11 @@ fn messages_are_measured_also_in_batches() {
 #[test]
 fn clients_of_messages_are_content_with_a_server_of_bytes() {
     for style in STYLES {
+        let few = Speech::Messages { max: 1000 };
+        let mut tiny = World::speaking([Speech::Bytes, few], style, 1);
+        formal::run(&tiny.client, Output::silent()).unwrap();
+        assert_eq!(tiny.ends(), [End::Orderly], "{style:?}");
+
         let mut world = World::speaking([Speech::Bytes, MESSAGES], style, 256);
         formal::run(&world.client, Output::silent()).unwrap();
         bench::run(&world.client, &a_bench(true), Output::silent()).unwrap();
