@@ -244,6 +244,10 @@ impl Outbound {
         pending(self.flush_with(&mut Wait::Poll(cx)))
     }
 
+    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        pending(self.finish_with(&mut Wait::Poll(cx)))
+    }
+
     pub(crate) fn finish_with(&mut self, wait: &mut Wait<'_, '_>) -> Result<(), SendError> {
         match self.flush_with(wait) {
             Ok(()) => Ok(self.writer().finish()?),

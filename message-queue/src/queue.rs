@@ -223,6 +223,22 @@ impl MessageQueue {
         self.sending(None, |sender, wait| sender.finish_with(wait))
     }
 
+    /// As [`finish`](MessageQueue::finish), never blocks; see [`MessageSender::try_finish`].
+    pub fn try_finish(&self) -> Result<(), SendError> {
+        self.try_sending(|sender, wait| sender.finish_with(wait))
+    }
+
+    /// As [`finish`](MessageQueue::finish), blocks for at most `limit`; see
+    /// [`MessageSender::finish_timeout`].
+    pub fn finish_timeout(&self, limit: Duration) -> Result<(), SendError> {
+        self.sending(deadline(limit), |sender, wait| sender.finish_with(wait))
+    }
+
+    /// As [`finish`](MessageQueue::finish), waits without blocking the thread.
+    pub async fn finish_async(&self) -> Result<(), SendError> {
+        poll_fn(|cx| self.sender.poll(cx, |sender, cx| sender.poll_finish(cx))).await
+    }
+
     /// Receives one whole message; blocks until there is one. See [`MessageReceiver::receive`].
     ///
     /// # Errors

@@ -166,6 +166,23 @@ impl MessageSender {
         self.0.finish_with(&mut Wait::Until(None))
     }
 
+    /// As [`finish`](MessageSender::finish), never blocks: `WouldBlock` if something is left; then
+    /// sending is not finished yet.
+    pub fn try_finish(&mut self) -> Result<(), SendError> {
+        self.0.finish_with(&mut Wait::Not)
+    }
+
+    /// As [`finish`](MessageSender::finish), blocks for at most `limit`: `TimedOut` if something is
+    /// left; then sending is not finished yet.
+    pub fn finish_timeout(&mut self, limit: Duration) -> Result<(), SendError> {
+        self.0.finish_with(&mut Wait::Until(deadline(limit)))
+    }
+
+    /// As [`finish`](MessageSender::finish), waits without blocking the thread.
+    pub async fn finish_async(&mut self) -> Result<(), SendError> {
+        poll_fn(|cx| self.0.poll_finish(cx)).await
+    }
+
     /// Registers at a poller: `key` is delivered once now, and then once after each call that said
     /// `WouldBlock`, `TimedOut` or `Unfinished`, when there is room, or sending fails.
     pub fn register(&mut self, poller: &Poller, key: Key) {

@@ -195,6 +195,29 @@ fn finishing() {
     }
 }
 
+// shows C3: finishing without blocking, with a limit and as a future; it takes effect once nothing
+// is left.
+#[test]
+fn finishing_in_all_forms() {
+    let (a, b) = queues_of(64);
+    assert!(matches!(a.try_send(&[1; 100]), Err(SendError::Unfinished)));
+    assert!(matches!(a.try_finish(), Err(SendError::WouldBlock)));
+    assert!(matches!(a.finish_timeout(SHORT), Err(SendError::TimedOut)));
+    let a = std::sync::Arc::new(a);
+    let mut finishing = {
+        let a = a.clone();
+        Task::new(async move { a.finish_async().await })
+    };
+    assert!(finishing.poll().is_pending());
+    assert!(matches!(b.try_receive(), Err(ReceiveError::WouldBlock)));
+    finishing.expect_ready("there is room").unwrap();
+    assert_eq!(b.receive().unwrap(), [1; 100]);
+    assert!(matches!(b.receive(), Err(ReceiveError::PeerClosed)));
+    a.try_finish().unwrap();
+    a.finish_timeout(SHORT).unwrap();
+    assert!(matches!(a.send(b""), Err(SendError::Finished)));
+}
+
 // shows C7, M6: dropping a queue, or its halves, loses nothing of what was sent, fed or unfinished,
 // also when the buffer is full.
 #[test]
