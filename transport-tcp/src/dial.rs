@@ -1,0 +1,99 @@
+//! Opening connections: the addresses of an endpoint, one after the other.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+use channel::{DialError, Endpoint};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::address::{Lookup, MOST_ADDRESSES, Place};
+use crate::error::{Failure, Failures};
+use crate::settings::Settings;
+
+/// A connected stream, in non-blocking mode. Dropping the future cancels; a look-up that is under way then
+/// ends unheard on its thread.
+pub(crate) async fn dial(to: &Endpoint, lookup: &Lookup) -> Result<Async<TcpStream>, DialError> {
+    let settings = Settings::of(to)?;
+    let place = Place::parse(to.authority()).map_err(DialError::Unsupported)?;
+    let addresses = match place {
+        Place::Address(address) => vec![address],
+        Place::Any(_) => {
+            return Err(DialError::Unsupported(format!(
+                "{to} names no host to connect to: write one, as in `tcp://box:7000`"
+            )));
+        }
+        Place::Name(host, port) => find(host, port, lookup).await?,
+    };
+    let mut failures = Vec::new();
+    for address in addresses.into_iter().take(MOST_ADDRESSES) {
+        match connect(address, &settings).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => {
+                let failure = Failure::of(address, settings.connect_timeout, error);
+                tracing::debug!(target: "transport_tcp", endpoint = %to, %failure, "connect failed");
+                failures.push(failure);
+            }
+        }
+    }
+    Err(Failures::into_io(failures).into())
+}
+
+/// The addresses of a name. The system's look-up blocks, so it runs on a thread of its own.
+async fn find(host: &str, port: u16, lookup: &Lookup) -> io::Result<Vec<SocketAddr>> {
+    let (name, lookup) = (host.to_owned(), lookup.clone());
+    let found = blocking::unblock(move || lookup(&name, port)).await;
+    let reason = match found {
+        Ok(addresses) if addresses.is_empty() => io::Error::other("it has no address"),
+        Ok(addresses) => return Ok(addresses),
+        Err(error) => error,
+    };
+    Err(Failures::into_io(vec![Failure::NameNotFound {
+        host: host.to_owned(),
+        reason: Arc::new(reason),
+    }]))
+}
+
+async fn connect(address: SocketAddr, settings: &Settings) -> io::Result<Async<TcpStream>> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_nonblocking(true)?;
+    settings.apply(&socket)?;
+    match socket.connect(&address.into()) {
+        Err(error) if !is_under_way(&error) => return Err(error),
+        _ => {}
+    }
+    let stream = Async::new_nonblocking(TcpStream::from(socket))?;
+    until_connected(&stream, settings.connect_timeout).await?;
+    match stream.get_ref().take_error()? {
+        None => Ok(stream),
+        Some(error) => Err(error),
+    }
+}
+
+async fn until_connected(stream: &Async<TcpStream>, limit: Duration) -> io::Result<()> {
+    let mut timer = Timer::after(limit);
+    // Not `poll_writable`, which may miss an event unless the operation itself is tried at each poll.
+    let mut writable = pin!(stream.writable());
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = writable.as_mut().poll(cx) {
+            return Poll::Ready(result);
+        }
+        let late = Pin::new(&mut timer).poll(cx);
+        late.map(|_| Err(io::ErrorKind::TimedOut.into()))
+    })
+    .await
+}
+
+fn is_under_way(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+        || error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+}

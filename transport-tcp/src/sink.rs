@@ -1,0 +1,90 @@
+//! The outbound half.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use channel::transport::Sink;
+
+use crate::socket::Socket;
+use crate::state::{LEFT, not_connected};
+
+/// Holds nothing back: what it takes, the kernel has.
+pub(crate) struct TcpSink {
+    socket: Arc<Socket>,
+}
+
+impl TcpSink {
+    pub(crate) fn new(socket: Arc<Socket>) -> TcpSink {
+        TcpSink { socket }
+    }
+}
+
+impl Sink for TcpSink {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let state = &*self.socket.state;
+        // A write of the system's from empty slices alone says nothing.
+        let first = bufs.iter().position(|buf| !buf.is_empty());
+        loop {
+            if let Some(error) = state.refusal() {
+                return Poll::Ready(Err(error));
+            }
+            let Some(first) = first else {
+                return Poll::Ready(Ok(0));
+            };
+            match self.socket.write(&bufs[first..]) {
+                Ok(n) => {
+                    state.count_written(n);
+                    return Poll::Ready(Ok(n));
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => {
+                        // The peer may wait for us to read, and nobody reads any more.
+                        self.socket.discard_if_due(true);
+                        ready!(self.socket.poll_outbound(cx))?;
+                    }
+                    io::ErrorKind::Interrupted => {}
+                    // The kernel saw the end that another thread gave before its flag was seen here.
+                    _ => {
+                        if let Some(error) = state.left() {
+                            return Poll::Ready(Err(error));
+                        }
+                        return Poll::Ready(Err(state.note(error)));
+                    }
+                },
+            }
+        }
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.socket.state.left() {
+            Some(error) => Poll::Ready(Err(error)),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if self.socket.state.has_any(LEFT) {
+            return Err(not_connected("this side has disconnected"));
+        }
+        let result = self.socket.finish();
+        self.socket.discard_if_due(false);
+        match result {
+            // A peer that is gone misses nothing by the end; the reader hears of it.
+            Err(error) if error.kind() != io::ErrorKind::NotConnected => {
+                Err(self.socket.state.note(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for TcpSink {
+    fn drop(&mut self) {
+        self.socket.sink_dropped();
+    }
+}
