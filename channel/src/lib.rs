@@ -26,6 +26,7 @@ mod table;
 mod task;
 pub mod transport;
 pub mod wait;
+mod wakers;
 pub mod wire;
 mod writer;
 
@@ -50,6 +51,7 @@ pub use table::Waiting;
 pub use task::{JoinHandle, Task, TaskPanicked};
 pub use transport::Receipt;
 pub use wait::Spin;
+pub use wakers::WakerList;
 pub use writer::Writer;
 
 /// The examples of the workspace's README compile and run as well.

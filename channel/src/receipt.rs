@@ -6,68 +6,19 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 use crate::channel::Channel;
 use crate::reader::deadline;
 use crate::shared::{Handle, Shared};
 use crate::transport::{Control, Disconnect, Receipt};
 use crate::wait;
+use crate::wakers::WakerList;
 
 /// Who waits for the receipt of one channel. Nothing is allocated before somebody does.
 #[derive(Default)]
-pub(crate) struct Waiters(OnceLock<Arc<List>>);
-
-/// As long as there are waiters: each takes itself out, except bare polls, whose wakers stay until the
-/// next news.
-#[derive(Default)]
-struct List(Mutex<Vec<(u64, Waker)>>);
-
-/// The waiter of bare polls: those know each other by their wakers alone.
-const BARE: u64 = 0;
-
-impl List {
-    fn set(&self, waiter: u64, waker: &Waker) {
-        let mut list = self.0.lock();
-        let old = list
-            .iter_mut()
-            .find(|(other, old)| *other == waiter && (waiter != BARE || old.will_wake(waker)));
-        match old {
-            Some((_, old)) if old.will_wake(waker) => {}
-            Some((_, old)) => {
-                let old = std::mem::replace(old, waker.clone());
-                drop(list);
-                // A waker's drop is foreign code: not under the lock.
-                drop(old);
-            }
-            None => list.push((waiter, waker.clone())),
-        }
-    }
-
-    fn remove(&self, waiter: u64) {
-        let mut list = self.0.lock();
-        let at = list.iter().position(|(other, _)| *other == waiter);
-        let old = at.map(|at| list.swap_remove(at));
-        drop(list);
-        drop(old);
-    }
-}
-
-impl Wake for List {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let all = std::mem::take(&mut *self.0.lock());
-        for (_, waker) in all {
-            waker.wake();
-        }
-    }
-}
+pub(crate) struct Waiters(OnceLock<Arc<WakerList>>);
 
 impl Waiters {
     fn poll(&self, control: &dyn Control, waiter: u64, cx: &mut Context<'_>) -> Poll<Receipt> {
@@ -77,7 +28,7 @@ impl Waiters {
         let poll = control.poll_receipt(&mut Context::from_waker(&news));
         if poll.is_ready() {
             // This poll may be what brought the news: nobody else hears of it otherwise.
-            list.wake_by_ref();
+            list.wake_all();
         }
         poll
     }
@@ -91,7 +42,7 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     fn new(shared: &Shared) -> Waiting<'_> {
-        static NEXT: AtomicU64 = AtomicU64::new(BARE + 1);
+        static NEXT: AtomicU64 = AtomicU64::new(WakerList::BARE + 1);
         Waiting {
             shared,
             // Relaxed: only uniqueness counts.
@@ -208,7 +159,7 @@ impl Handle {
     /// The poll function behind [`receipt_async`](Handle::receipt_async). The wakers of all who
     /// poll are kept until there is news.
     pub fn poll_receipt(&self, cx: &mut Context<'_>) -> Poll<Receipt> {
-        self.0.poll_receipt(BARE, cx)
+        self.0.poll_receipt(WakerList::BARE, cx)
     }
 }
 
@@ -242,6 +193,7 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize};
+    use std::task::Wake;
 
     use super::*;
     use crate::transport::Totals;
@@ -293,6 +245,6 @@ mod tests {
         let counts: Vec<_> = wakes.iter().map(|w| w.0.load(Ordering::SeqCst)).collect();
         assert!(counts[0] == 1 && counts[2] == 1, "{counts:?}");
         // Nothing is kept of those who were told.
-        assert!(waiters.0.get().unwrap().0.lock().is_empty());
+        assert!(waiters.0.get().unwrap().is_empty());
     }
 }

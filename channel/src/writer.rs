@@ -108,8 +108,12 @@ impl Writer {
         }
     }
 
+    /// Whether this side may still write; says nothing of the peer, and writes nothing.
+    ///
+    /// # Errors
+    /// [`WriteError::Disconnected`], [`WriteError::Finished`].
     #[inline]
-    fn check(&self) -> Result<(), WriteError> {
+    pub fn check(&self) -> Result<(), WriteError> {
         if self.shared.left() {
             Err(WriteError::Disconnected)
         } else if self.finished {

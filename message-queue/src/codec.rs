@@ -20,8 +20,12 @@ pub const PREFIX: usize = 4;
 /// The largest message a queue sends or takes unless something else is asked for: 16 MiB.
 pub const DEFAULT_MAX_MESSAGE: usize = 16 << 20;
 
-/// The largest limit there can be: what a prefix can say.
-pub const MAX_LIMIT: usize = u32::MAX as usize;
+/// The largest limit there can be: what a prefix can say, and what one buffer can hold.
+pub const MAX_LIMIT: usize = if usize::BITS > 32 {
+    u32::MAX as usize
+} else {
+    isize::MAX as usize
+};
 
 /// A message is longer than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

@@ -122,7 +122,8 @@ impl SendError {
             SendError::TooLarge(_) => io::ErrorKind::InvalidInput,
             SendError::TimedOut => io::ErrorKind::TimedOut,
             SendError::WouldBlock => io::ErrorKind::WouldBlock,
-            SendError::Unfinished => io::ErrorKind::Interrupted,
+            // Not one that stands for "try again".
+            SendError::Unfinished => io::ErrorKind::Other,
             SendError::Closed => io::ErrorKind::NotConnected,
             SendError::Finished | SendError::PeerClosed => io::ErrorKind::BrokenPipe,
             SendError::PeerLost(_) => io::ErrorKind::ConnectionReset,

@@ -1,34 +1,31 @@
 //! How messages arrive: where they lie, and what is kept of one that is not whole yet.
 
+use std::io;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use channel::{Handle, Key, Poller, ReadError, Reader};
 
-use crate::codec::{Decoder, Step};
+use crate::codec::{Decoder, PREFIX, Step};
 use crate::error::ReceiveError;
+use crate::gathered::Gathered;
 use crate::lent::MessageRef;
 use crate::turn::Half;
 use crate::wait::Wait;
 
-/// How much is allocated for a message of which nothing has arrived yet: what a channel's default
-/// buffer holds. Beyond that, memory doubles as bytes arrive, whatever the prefix claims.
-const FIRST_ALLOCATION: usize = 64 * 1024;
-
-/// How much memory is kept for the next message that does not lie in the channel's buffer in one
-/// piece.
-const KEPT_ALLOCATION: usize = 1 << 20;
-
 /// The engine of a [`MessageReceiver`](crate::MessageReceiver).
 pub(crate) struct Inbound {
-    reader: Reader,
+    /// None once this side has closed.
+    reader: Option<Reader>,
+    handle: Handle,
     decoder: Decoder,
-    /// What has arrived of a message that did not lie in the channel's buffer in one piece.
-    partial: Vec<u8>,
-    /// It is all of the message, and nobody took it yet.
+    gathered: Gathered,
+    /// All of the message was gathered, and nobody took it yet. Its last byte is still in the channel,
+    /// so that nobody takes it for read.
     complete: bool,
-    /// What goes when the loan ends.
     lent: Lent,
+    /// How the stream ended, once it has.
+    over: Option<Over>,
 }
 
 /// What a guard shows, or has shown before it was forgotten.
@@ -36,34 +33,73 @@ enum Lent {
     Nothing,
     /// So many bytes of the channel's buffer.
     Buffer(usize),
-    /// What lies in `partial`.
-    Kept,
+    /// What was gathered.
+    Gathered,
+}
+
+/// The end of the stream: it stays what it was, whatever the carrier says when it is asked again.
+enum Over {
+    PeerClosed,
+    PeerLost(io::ErrorKind, String),
+    Broken(io::ErrorKind, String),
+}
+
+impl Over {
+    fn error(&self) -> ReceiveError {
+        match self {
+            Over::PeerClosed => ReceiveError::PeerClosed,
+            Over::PeerLost(kind, text) => ReceiveError::PeerLost(io::Error::new(*kind, &**text)),
+            Over::Broken(kind, text) => ReceiveError::Broken(io::Error::new(*kind, &**text)),
+        }
+    }
 }
 
 /// Where the next message lies.
 pub(crate) enum Place {
     /// In the channel's buffer, from the first number to the second.
     Buffer(usize, usize),
-    /// In `partial`.
-    Kept,
-    /// Not all of it is here. From the first number to the second, the channel's buffer has the
-    /// beginning of it, which has been decoded.
+    /// Gathered.
+    Gathered,
+    /// Not all of it is here. From the first number to the second, the channel's buffer has the next
+    /// piece of it, which has been decoded.
     Begun(usize, usize),
 }
 
 impl Inbound {
     pub(crate) fn new(reader: Reader, limit: usize) -> Inbound {
         Inbound {
-            reader,
+            handle: reader.handle(),
+            reader: Some(reader),
             decoder: Decoder::new(limit),
-            partial: Vec::new(),
+            gathered: Gathered::default(),
             complete: false,
             lent: Lent::Nothing,
+            over: None,
         }
     }
 
     pub(crate) fn handle(&self) -> Handle {
-        self.reader.handle()
+        self.handle.clone()
+    }
+
+    /// Receives no more: the peer's sends fail, and what lies in the channel's buffer is not in the
+    /// way of the peer's news any more.
+    pub(crate) fn close(&mut self) {
+        self.release();
+        self.reader = None;
+        self.gathered.forget();
+        self.complete = false;
+    }
+
+    /// The reader; only after [`next`](Self::next) has found it.
+    #[inline]
+    fn reader(&mut self) -> &mut Reader {
+        self.reader.as_mut().expect("this side has not closed")
+    }
+
+    #[inline]
+    fn buffer(&self) -> &[u8] {
+        self.reader.as_ref().map_or(&[], Reader::buffer)
     }
 
     /// Finds the next message; one that is not in the buffer in one piece is gathered. `stop`: as
@@ -75,21 +111,25 @@ impl Inbound {
         stop: bool,
     ) -> Result<Place, ReceiveError> {
         self.release();
-        if self.reader.is_disconnected() {
-            self.let_go();
-            return Err(ReceiveError::Closed);
-        }
         loop {
-            if self.complete {
-                return Ok(Place::Kept);
+            let Some(reader) = &mut self.reader else {
+                return Err(ReceiveError::Closed);
+            };
+            if reader.is_disconnected() {
+                self.close();
+                return Err(ReceiveError::Closed);
             }
-            let input = self.reader.buffer();
+            if self.complete {
+                return Ok(Place::Gathered);
+            }
+            let input = reader.buffer();
             if !input.is_empty() {
                 let decoded = match self.decoder.decode(input) {
                     Ok(decoded) => decoded,
                     Err(error) => {
                         // Nothing that follows can be told apart.
-                        self.reader.handle().disconnect();
+                        self.handle.disconnect();
+                        self.close();
                         return Err(error.into());
                     }
                 };
@@ -104,47 +144,39 @@ impl Inbound {
                             return Ok(Place::Begun(from, consumed));
                         }
                         self.gather(from, consumed);
-                        self.complete = self.decoder.missing() == 0;
                         continue;
                     }
-                    Step::NeedMore => self.reader.consume(consumed),
+                    Step::NeedMore => reader.consume(consumed),
                 }
             }
-            match wait.fill(&mut self.reader) {
+            if let Some(over) = &self.over {
+                return Err(over.error());
+            }
+            match wait.fill(reader) {
                 Ok(true) => {}
-                Ok(false) => return Err(self.ended(ReceiveError::PeerClosed)),
+                Ok(false) => return Err(self.ended(Over::PeerClosed)),
                 Err(error) => return Err(self.failed(error)),
             }
         }
     }
 
-    /// After the local close: what lies in the channel's buffer is not needed any more, and the peer's
-    /// news may lie behind it.
-    #[cold]
-    pub(crate) fn let_go(&mut self) {
-        self.release();
-        let _ = self.reader.try_fill_buf();
-    }
-
-    /// Moves a piece of a message from the channel's buffer to what has arrived of it. Memory grows
-    /// with what has arrived, and ends at what the message needs.
+    /// Moves a piece of a message from the channel's buffer to what was gathered of it.
     fn gather(&mut self, from: usize, to: usize) {
-        let piece = &self.reader.buffer()[from..to];
-        let arrived = self.partial.len() + piece.len();
-        if arrived > self.partial.capacity() {
-            let whole = arrived + self.decoder.missing();
-            let room = whole.min((2 * arrived).max(FIRST_ALLOCATION));
-            self.partial.reserve_exact(room - self.partial.len());
-        }
-        self.partial.extend_from_slice(piece);
-        self.reader.consume(to);
+        let missing = self.decoder.missing();
+        let reader = self.reader.as_mut().expect("this side has not closed");
+        self.gathered.add(&reader.buffer()[from..to], missing);
+        self.complete = missing == 0;
+        // The last byte stays until the message is taken.
+        reader.consume(to - usize::from(self.complete));
     }
 
     #[cold]
-    fn ended(&mut self, otherwise: ReceiveError) -> ReceiveError {
-        self.partial = Vec::new();
+    fn ended(&mut self, over: Over) -> ReceiveError {
+        let error = over.error();
+        self.over = Some(over);
+        self.gathered.forget();
         match self.decoder.end() {
-            Ok(()) => otherwise,
+            Ok(()) => error,
             Err(truncated) => truncated.into(),
         }
     }
@@ -152,8 +184,8 @@ impl Inbound {
     #[cold]
     fn failed(&mut self, error: ReadError) -> ReceiveError {
         match ReceiveError::from(error) {
-            passing @ (ReceiveError::TimedOut | ReceiveError::WouldBlock) => passing,
-            lost @ (ReceiveError::PeerLost(_) | ReceiveError::Broken(_)) => self.ended(lost),
+            ReceiveError::PeerLost(e) => self.ended(Over::PeerLost(e.kind(), e.to_string())),
+            ReceiveError::Broken(e) => self.ended(Over::Broken(e.kind(), e.to_string())),
             other => other,
         }
     }
@@ -163,57 +195,63 @@ impl Inbound {
     pub(crate) fn release(&mut self) {
         match std::mem::replace(&mut self.lent, Lent::Nothing) {
             Lent::Nothing => {}
-            Lent::Buffer(bytes) => self.reader.consume(bytes),
-            Lent::Kept => self.forget_kept(),
+            Lent::Buffer(bytes) => self.consume(bytes),
+            Lent::Gathered => self.drop_gathered(),
         }
+    }
+
+    /// Takes out what was shown. After a disconnect the channel may show less.
+    #[inline]
+    fn consume(&mut self, bytes: usize) {
+        let reader = self.reader();
+        let there = reader.buffer().len();
+        reader.consume(bytes.min(there));
     }
 
     /// Begins a loan.
     #[inline]
     pub(crate) fn lend(&mut self, place: Place) -> MessageRef<'_> {
         self.lent = match place {
-            Place::Kept => Lent::Kept,
+            Place::Gathered => Lent::Gathered,
             Place::Buffer(_, end) | Place::Begun(_, end) => Lent::Buffer(end),
         };
         MessageRef::new(self, place)
     }
 
-    /// Has done with what lies in `partial`.
-    fn forget_kept(&mut self) {
-        self.complete = false;
-        self.partial.clear();
-        if self.partial.capacity() > KEPT_ALLOCATION {
-            self.partial = Vec::new();
-        }
-    }
-
-    /// Takes what lies in `partial`.
-    pub(crate) fn take_kept(&mut self) -> Vec<u8> {
+    /// Takes the last byte of a gathered message out of the channel.
+    fn took_gathered(&mut self) {
         self.complete = false;
         self.lent = Lent::Nothing;
-        let mut message = std::mem::take(&mut self.partial);
-        // Room that was kept from a larger one.
-        if message.capacity() / 2 > message.len() {
-            message.shrink_to_fit();
-        }
-        message
+        self.gathered.arrived(self.gathered.len());
+        self.consume(1);
+    }
+
+    fn drop_gathered(&mut self) {
+        self.took_gathered();
+        self.gathered.clear();
+    }
+
+    /// Takes what was gathered.
+    pub(crate) fn take_gathered(&mut self) -> Vec<u8> {
+        self.took_gathered();
+        self.gathered.take()
     }
 
     #[inline]
     pub(crate) fn place(&self, place: &Place) -> &[u8] {
         match *place {
-            Place::Buffer(from, to) | Place::Begun(from, to) => &self.reader.buffer()[from..to],
-            Place::Kept => &self.partial,
+            Place::Buffer(from, to) | Place::Begun(from, to) => &self.buffer()[from..to],
+            Place::Gathered => self.gathered.bytes(),
         }
     }
 
     #[inline]
     pub(crate) fn take(&mut self, wait: &mut Wait<'_, '_>) -> Result<Vec<u8>, ReceiveError> {
         match self.next(wait, false)? {
-            Place::Kept => Ok(self.take_kept()),
+            Place::Gathered => Ok(self.take_gathered()),
             place @ (Place::Buffer(_, end) | Place::Begun(_, end)) => {
                 let message = self.place(&place).to_vec();
-                self.reader.consume(end);
+                self.reader().consume(end);
                 Ok(message)
             }
         }
@@ -242,7 +280,10 @@ impl Inbound {
             return Err(self.too_small(length, out.len(), &place));
         };
         out.copy_from_slice(message);
-        self.done_with(&place);
+        match place {
+            Place::Gathered => self.drop_gathered(),
+            Place::Buffer(_, end) | Place::Begun(_, end) => self.reader().consume(end),
+        }
         Ok(length)
     }
 
@@ -254,50 +295,44 @@ impl Inbound {
         to: usize,
         until: Option<Instant>,
     ) -> Result<usize, ReceiveError> {
-        let kept = self.partial.len();
+        let kept = self.gathered.len();
         let mut arrived = kept + (to - from);
         let length = arrived + self.decoder.missing();
         let Some(out) = out.get_mut(..length) else {
             return Err(self.too_small(length, out.len(), &Place::Begun(from, to)));
         };
-        out[..kept].copy_from_slice(&self.partial);
-        out[kept..arrived].copy_from_slice(&self.reader.buffer()[from..to]);
-        self.reader.consume(to);
+        out[..kept].copy_from_slice(self.gathered.bytes());
+        out[kept..arrived].copy_from_slice(&self.buffer()[from..to]);
+        self.reader().consume(to);
         while arrived < length {
-            match self.reader.read_until(&mut out[arrived..], until) {
-                Ok(0) => return Err(self.ended(ReceiveError::PeerClosed)),
+            match self.reader().read_until(&mut out[arrived..], until) {
+                Ok(0) => return Err(self.ended(Over::PeerClosed)),
                 Ok(n) => {
                     self.decoder.took(n);
                     arrived += n;
                 }
                 Err(error) => {
                     // The next call may come with another buffer.
-                    self.partial.extend_from_slice(&out[kept..arrived]);
+                    let missing = self.decoder.missing();
+                    self.gathered.add(&out[kept..arrived], missing);
                     return Err(self.failed(error));
                 }
             }
         }
-        self.forget_kept();
+        self.gathered.arrived(length);
+        self.gathered.clear();
         Ok(length)
     }
 
     /// Keeps a message for a call with more room.
     #[cold]
     fn too_small(&mut self, length: usize, capacity: usize, place: &Place) -> ReceiveError {
-        if let Place::Buffer(from, to) | Place::Begun(from, to) = *place {
-            self.gather(from, to);
-            self.complete = self.decoder.missing() == 0;
+        match *place {
+            // Its prefix is there too, so it is found again.
+            Place::Buffer(PREFIX, _) | Place::Gathered => {}
+            Place::Buffer(from, to) | Place::Begun(from, to) => self.gather(from, to),
         }
         ReceiveError::BufferTooSmall { length, capacity }
-    }
-
-    /// Takes a whole message out.
-    #[inline]
-    fn done_with(&mut self, place: &Place) {
-        match *place {
-            Place::Kept => self.forget_kept(),
-            Place::Buffer(_, end) | Place::Begun(_, end) => self.reader.consume(end),
-        }
     }
 
     #[inline]
@@ -327,11 +362,16 @@ impl Inbound {
 
 impl Half for Inbound {
     fn register(&mut self, poller: &Poller, key: Key) {
-        self.reader.register(poller, key);
+        self.release();
+        if let Some(reader) = &mut self.reader {
+            reader.register(poller, key);
+        }
     }
 
     fn deregister(&mut self) {
-        self.reader.deregister();
+        if let Some(reader) = &mut self.reader {
+            reader.deregister();
+        }
     }
 }
 

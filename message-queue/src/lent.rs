@@ -38,7 +38,7 @@ impl<'a> MessageRef<'a> {
     pub fn into_vec(self) -> Vec<u8> {
         match self.place {
             // The guard's drop finds nothing left to do.
-            Place::Kept => self.receiver.take_kept(),
+            Place::Gathered => self.receiver.take_gathered(),
             _ => self.to_vec(),
         }
     }

@@ -4,6 +4,7 @@
 mod broker;
 pub mod codec;
 mod error;
+mod gathered;
 mod inbound;
 mod iter;
 mod lent;

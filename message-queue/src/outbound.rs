@@ -53,15 +53,48 @@ impl<'a> Framed<'a> {
         PREFIX + self.length
     }
 
-    /// What is left after the first `skip` bytes, in slices.
-    fn rest(&self, mut skip: usize) -> impl Iterator<Item = &[u8]> {
-        std::iter::once(&self.prefix[..])
-            .chain(self.body.iter().map(|slice| &**slice))
-            .filter_map(move |slice| {
-                let from = skip.min(slice.len());
-                skip -= from;
-                (from < slice.len()).then(|| &slice[from..])
+    fn part(&self, number: usize) -> Option<&[u8]> {
+        match number.checked_sub(1) {
+            None => Some(&self.prefix),
+            Some(number) => self.body.get(number).map(|slice| &**slice),
+        }
+    }
+
+    /// What is left of it, in slices.
+    fn rest(&self, from: At) -> impl Iterator<Item = &[u8]> {
+        (from.part..)
+            .map_while(|number| self.part(number))
+            .enumerate()
+            .filter_map(move |(number, part)| {
+                let part = if number == 0 {
+                    &part[from.within..]
+                } else {
+                    part
+                };
+                (!part.is_empty()).then_some(part)
             })
+    }
+}
+
+/// How far a message has left.
+#[derive(Clone, Copy, Default)]
+struct At {
+    part: usize,
+    within: usize,
+    /// From the start of the message.
+    bytes: usize,
+}
+
+impl At {
+    fn advance(&mut self, message: &Framed<'_>, n: usize) {
+        self.bytes += n;
+        self.within += n;
+        while let Some(part) = message.part(self.part)
+            && self.within >= part.len()
+        {
+            self.within -= part.len();
+            self.part += 1;
+        }
     }
 }
 
@@ -121,16 +154,18 @@ impl Outbound {
     fn put_from(
         &mut self,
         message: &Framed<'_>,
-        mut sent: usize,
+        sent: usize,
         wait: &mut Wait<'_, '_>,
     ) -> Result<(), SendError> {
-        while sent < message.size() {
+        let mut at = At::default();
+        at.advance(message, sent);
+        while at.bytes < message.size() {
             let mut window = [IoSlice::new(&[]); WINDOW];
             let ahead = &self.outgoing[self.gone..];
             let mut count = 0;
             for slice in std::iter::once(ahead)
                 .filter(|ahead| !ahead.is_empty())
-                .chain(message.rest(sent))
+                .chain(message.rest(at))
                 .take(WINDOW)
             {
                 window[count] = IoSlice::new(slice);
@@ -141,18 +176,21 @@ impl Outbound {
                 Ok(n) => {
                     let of_ahead = n.min(ahead.len());
                     self.left(of_ahead);
-                    sent += n - of_ahead;
+                    at.advance(message, n - of_ahead);
                 }
                 Err(error) => {
                     let error = SendError::from(error);
-                    let late = matches!(error, SendError::TimedOut | SendError::WouldBlock);
-                    if late && sent > 0 {
-                        for slice in message.rest(sent) {
-                            self.outgoing.extend_from_slice(slice);
-                        }
-                        return Err(SendError::Unfinished);
+                    if at.bytes == 0 {
+                        return Err(error);
                     }
-                    return Err(error);
+                    // Whatever comes next, the rest leaves ahead of it: never a torn message.
+                    for slice in message.rest(at) {
+                        self.outgoing.extend_from_slice(slice);
+                    }
+                    return Err(match error {
+                        SendError::TimedOut | SendError::WouldBlock => SendError::Unfinished,
+                        other => other,
+                    });
                 }
             }
         }
@@ -190,6 +228,7 @@ impl Outbound {
     ) -> Result<(), SendError> {
         let prefix = codec::prefix(message.len(), self.limit)?;
         let size = PREFIX + message.len();
+        self.writer().check()?;
         if self.unsent() + size > BATCH {
             if size > BATCH {
                 return self.put(message, wait);
@@ -199,6 +238,11 @@ impl Outbound {
             if self.unsent() + size > BATCH {
                 drained?;
             }
+        }
+        // What has left does not stay for long if something always waits behind it.
+        if self.gone > BATCH {
+            self.outgoing.drain(..self.gone);
+            self.gone = 0;
         }
         self.outgoing.extend_from_slice(&prefix);
         self.outgoing.extend_from_slice(message);
@@ -251,7 +295,7 @@ impl Outbound {
     pub(crate) fn finish_with(&mut self, wait: &mut Wait<'_, '_>) -> Result<(), SendError> {
         match self.flush_with(wait) {
             Ok(()) => Ok(self.writer().finish()?),
-            Err(SendError::Finished) => Ok(()),
+            Err(SendError::Finished) if self.unsent() == 0 => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -1,12 +1,11 @@
 //! A queue that any number of threads and tasks share.
 
-use std::future::poll_fn;
 use std::io::IoSlice;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use channel::transport::Receipt;
-use channel::{Channel, Handle, Key, Poller};
+use channel::{Channel, Handle, Key, Poller, WakerList};
 
 use crate::codec::DEFAULT_MAX_MESSAGE;
 use crate::error::{ReceiveError, SendError};
@@ -34,6 +33,9 @@ pub struct MessageQueue {
     handle: Handle,
     limit: usize,
 }
+
+/// Calls that do not block are through by then.
+const SHORT_CALLS: Duration = Duration::from_millis(1);
 
 impl MessageQueue {
     /// Messages of at most [`DEFAULT_MAX_MESSAGE`] bytes over a channel.
@@ -164,12 +166,10 @@ impl MessageQueue {
 
     /// As [`send_vectored`](MessageQueue::send_vectored), waits without blocking the thread.
     pub async fn send_vectored_async(&self, slices: &[IoSlice<'_>]) -> Result<(), SendError> {
-        poll_fn(|cx| {
-            self.sender
-                .poll(cx, |sender, cx| sender.poll_put(cx, slices))
-        })
-        .await?;
-        poll_fn(|cx| self.sender.poll(cx, |sender, cx| sender.poll_drain(cx))).await
+        self.sender
+            .wait_for(|sender, cx| sender.poll_put(cx, slices))
+            .await?;
+        self.sender.wait_for(Outbound::poll_drain).await
     }
 
     /// Takes one message and sends it together with others; see [`MessageSender::feed`].
@@ -189,11 +189,9 @@ impl MessageQueue {
 
     /// As [`feed`](MessageQueue::feed), waits without blocking the thread.
     pub async fn feed_async(&self, message: &[u8]) -> Result<(), SendError> {
-        poll_fn(|cx| {
-            self.sender
-                .poll(cx, |sender, cx| sender.poll_batch(cx, message))
-        })
-        .await
+        self.sender
+            .wait_for(|sender, cx| sender.poll_batch(cx, message))
+            .await
     }
 
     /// Sends whatever the queue itself holds; see [`MessageSender::flush`].
@@ -214,7 +212,7 @@ impl MessageQueue {
 
     /// As [`flush`](MessageQueue::flush), waits without blocking the thread.
     pub async fn flush_async(&self) -> Result<(), SendError> {
-        poll_fn(|cx| self.sender.poll(cx, |sender, cx| sender.poll_flush(cx))).await
+        self.sender.wait_for(Outbound::poll_flush).await
     }
 
     /// Flushes, and tells the peer that there are no more messages from here; receiving goes on. See
@@ -236,7 +234,7 @@ impl MessageQueue {
 
     /// As [`finish`](MessageQueue::finish), waits without blocking the thread.
     pub async fn finish_async(&self) -> Result<(), SendError> {
-        poll_fn(|cx| self.sender.poll(cx, |sender, cx| sender.poll_finish(cx))).await
+        self.sender.wait_for(Outbound::poll_finish).await
     }
 
     /// Receives one whole message; blocks until there is one. See [`MessageReceiver::receive`].
@@ -264,12 +262,13 @@ impl MessageQueue {
     /// As [`receive`](MessageQueue::receive), waits without blocking the thread. Dropping the future
     /// loses nothing.
     pub async fn receive_async(&self) -> Result<Vec<u8>, ReceiveError> {
-        poll_fn(|cx| self.poll_receive(cx)).await
+        self.receiver.wait_for(Inbound::poll_take).await
     }
 
-    /// The poll function behind [`receive_async`](MessageQueue::receive_async).
+    /// A poll function like [`receive_async`](MessageQueue::receive_async). The wakers of all who poll
+    /// are kept until there is news; a future takes its own along when it is dropped.
     pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, ReceiveError>> {
-        self.receiver.poll(cx, Inbound::poll_take)
+        self.receiver.poll(WakerList::BARE, cx, Inbound::poll_take)
     }
 
     /// Receives one whole message into the caller's buffer, without an allocation; blocks until there
@@ -297,11 +296,9 @@ impl MessageQueue {
 
     /// As [`receive_into`](MessageQueue::receive_into), waits without blocking the thread.
     pub async fn receive_into_async(&self, buf: &mut [u8]) -> Result<usize, ReceiveError> {
-        poll_fn(|cx| {
-            self.receiver
-                .poll(cx, |receiver, cx| receiver.poll_take_into(cx, buf))
-        })
-        .await
+        self.receiver
+            .wait_for(|receiver, cx| receiver.poll_take_into(cx, buf))
+            .await
     }
 
     /// The messages that come, until the queue is closed by either side; an error is the last item.
@@ -323,9 +320,9 @@ impl MessageQueue {
         self.sender.register(None);
     }
 
-    /// Closes the queue: sends what it still holds, then disconnects, then waits until it is known
-    /// what became of the tail: whether the peer's application has received all of it. Blocks as long
-    /// as that takes, also while another thread is in the middle of a send.
+    /// Closes the queue: receives no more, sends what it still holds, disconnects, and waits until it
+    /// is known what became of the tail: whether the peer's application has received all of it. Blocks
+    /// as long as that takes, also while another thread is in the middle of a send.
     ///
     /// The receipt counts bytes of the channel, with 4 more for each message's length.
     pub fn close(&self) -> Receipt {
@@ -339,12 +336,21 @@ impl MessageQueue {
     }
 
     fn close_within(&self, until: Option<Instant>) -> Receipt {
-        let unsent = self
-            .sender
-            .block(until, |sender| last_flush(sender, &mut Wait::Until(until)));
+        // Nothing is received any more: what the peer sends must not keep it from reading. If somebody
+        // is in a blocking receive, that does as well.
+        let soon = deadline(SHORT_CALLS);
+        self.receiver.block(soon, Inbound::close);
+        let unsent = self.sender.block(until, |sender| {
+            // The reason does not matter any more: what is left tells.
+            let _ = sender.flush_with(&mut Wait::Until(until));
+            // Before anybody else's turn: nothing more is taken.
+            self.handle.disconnect();
+            sender.unsent()
+        });
         self.handle.disconnect();
-        // It ends every receive that is under way, so this turn comes soon.
-        self.receiver.block(until, Inbound::let_go);
+        // That ends every call that is under way, so these turns come soon.
+        let unsent = unsent.or_else(|| self.sender.block(None, |sender| sender.unsent()));
+        self.receiver.block(None, Inbound::close);
         let receipt = match until {
             None => self.handle.receipt(),
             Some(until) => self
@@ -355,24 +361,25 @@ impl MessageQueue {
     }
 
     /// As [`close`](MessageQueue::close), waits without blocking the thread. Dropping the future
-    /// before it is ready leaves the queue open or closed.
+    /// before it is ready leaves the queue open or closed; it receives no more in either case.
     pub async fn close_async(&self) -> Receipt {
-        let unsent = poll_fn(|cx| {
-            self.sender
-                .poll(cx, |sender, cx| match sender.poll_flush(cx) {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(_) => Poll::Ready(sender.unsent()),
-                })
-        })
-        .await;
-        self.handle.disconnect();
-        poll_fn(|cx| {
-            self.receiver.poll(cx, |inbound, _| {
-                inbound.let_go();
+        self.receiver.attempt(Inbound::close);
+        let unsent = self
+            .sender
+            .wait_for(|sender, cx| match sender.poll_flush(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(_) => {
+                    self.handle.disconnect();
+                    Poll::Ready(sender.unsent())
+                }
+            })
+            .await;
+        self.receiver
+            .wait_for(|inbound, _| {
+                inbound.close();
                 Poll::Ready(())
             })
-        })
-        .await;
+            .await;
         let receipt = self.handle.receipt_async().await;
         self.without(unsent, receipt)
     }
@@ -398,13 +405,6 @@ impl MessageQueue {
     pub fn closed(&self) -> bool {
         self.handle.disconnected()
     }
-}
-
-/// Sends what the queue holds before it is closed; returns how much of it could not be sent.
-fn last_flush(sender: &mut Outbound, wait: &mut Wait<'_, '_>) -> usize {
-    // The reason does not matter any more: what is left tells.
-    let _ = sender.flush_with(wait);
-    sender.unsent()
 }
 
 impl From<Channel> for MessageQueue {

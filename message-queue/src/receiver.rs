@@ -32,8 +32,8 @@ impl MessageReceiver {
         self.0.handle()
     }
 
-    /// Receives one whole message; blocks until there is one. One allocation up to 64 KiB; a larger
-    /// message's memory doubles as its bytes arrive.
+    /// Receives one whole message; blocks until there is one. One allocation, up to 64 KiB or the
+    /// largest message received before; beyond that, memory doubles as bytes arrive.
     ///
     /// # Errors
     /// [`ReceiveError::PeerClosed`] when the peer has finished and everything was received,
@@ -51,7 +51,7 @@ impl MessageReceiver {
     }
 
     /// As [`receive`](MessageReceiver::receive), blocks for at most `limit`: `TimedOut`, never before
-    /// the limit.
+    /// the limit. The limit is one on waiting: a large message that keeps coming is not cut short.
     pub fn receive_timeout(&mut self, limit: Duration) -> Result<Vec<u8>, ReceiveError> {
         self.0.take(&mut Wait::Until(deadline(limit)))
     }

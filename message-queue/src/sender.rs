@@ -67,7 +67,7 @@ impl MessageSender {
     /// # Errors
     /// As [`send`](MessageSender::send); [`SendError::TimedOut`] if nothing of it was sent,
     /// [`SendError::Unfinished`] if it was taken but some of it is still here. Never before the
-    /// limit.
+    /// limit. The limit is one on waiting: a large message that keeps moving is not cut short.
     pub fn send_timeout(&mut self, message: &[u8], limit: Duration) -> Result<(), SendError> {
         self.0.put(message, &mut Wait::Until(deadline(limit)))
     }
@@ -110,7 +110,7 @@ impl MessageSender {
 
     /// Takes one message and sends it together with others: when [`BATCH`](crate::BATCH) bytes are gathered, at the
     /// next flush, or ahead of the next send. Blocks only while a full batch finds no room. Nothing
-    /// is sent by time: whoever feeds, flushes.
+    /// is sent by time: whoever feeds, flushes. That the peer is gone shows at the next write, not here.
     ///
     /// # Errors
     /// As [`send`](MessageSender::send); the message was not taken then.
@@ -119,12 +119,15 @@ impl MessageSender {
         self.0.batch(message, &mut Wait::Until(None))
     }
 
-    /// As [`feed`](MessageSender::feed), never blocks: `WouldBlock` if a full batch finds no room.
+    /// As [`feed`](MessageSender::feed), never blocks: `WouldBlock` if a full batch finds no room. A
+    /// message larger than a batch is sent like by [`try_send`](MessageSender::try_send), and may be
+    /// `Unfinished`: then it was taken.
     pub fn try_feed(&mut self, message: &[u8]) -> Result<(), SendError> {
         self.0.batch(message, &mut Wait::Not)
     }
 
-    /// As [`feed`](MessageSender::feed), blocks for at most `limit`.
+    /// As [`feed`](MessageSender::feed), blocks for at most `limit`; see
+    /// [`try_feed`](MessageSender::try_feed) for messages larger than a batch.
     pub fn feed_timeout(&mut self, message: &[u8], limit: Duration) -> Result<(), SendError> {
         self.0.batch(message, &mut Wait::Until(deadline(limit)))
     }

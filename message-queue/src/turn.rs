@@ -9,27 +9,34 @@
 //!   waker of ours, which wakes all of them. Any call that is not a poll that has to wait may have
 //!   displaced or used up that waker, so it wakes them too; each then polls again.
 //!
+//! A poller's registration is the half's own, and what a future does may displace it in the same way.
+//! It is **renewed** (made again, so that its key comes) after a future of a registered half is through
+//! or dropped, and after a call that did not get its turn.
+//!
 //! A lost wake-up is excluded as follows: who fails to get the lock leaves its waker, then sets a
 //! flag, then tries again; who gives the lock back swaps the flags after that. Both are
 //! read-modify-writes of one variable. If the swap comes second, it sees the flag; if it comes
 //! first, the second try comes after it and so sees the lock free (or held by somebody whose swap is
 //! yet to come).
+//!
+//! What a call does in the channel may wake others (the peer's waker, a poller), and it has the lock
+//! meanwhile. So a waker must not make a blocking call on this very queue; a poll function or a `try_`
+//! call from a waker finds the turn taken, as from anywhere else.
 
-use std::mem::take;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use channel::{Key, Poller};
+use channel::{Key, Poller, WakerList};
 use parking_lot::{Mutex, MutexGuard};
 
 /// Somebody waits for the turn.
 const TURN: u8 = 1;
 /// Somebody waits for news.
 const NEWS: u8 = 2;
-/// A call that never blocks was turned away, or the registration at a poller has changed: it is to be
-/// made again, so that its key comes.
+/// The registration at a poller is to be made again.
 const RENEW: u8 = 4;
 
 /// What takes turns: a half of a queue.
@@ -40,58 +47,28 @@ pub(crate) trait Half {
     fn deregister(&mut self);
 }
 
-pub(crate) struct Turn<T> {
+pub(crate) struct Turn<T: Half> {
     half: Mutex<T>,
     /// Where the half is to be registered.
     registration: Mutex<Option<(Poller, Key)>>,
     /// What is to be looked after when the lock is given back.
     waiting: AtomicU8,
-    parties: Arc<Parties>,
+    turn: WakerList,
+    news: Arc<WakerList>,
     /// Wakes all who wait for news.
     waker: Waker,
 }
 
-#[derive(Default)]
-struct Parties {
-    turn: Mutex<Vec<Waker>>,
-    news: Mutex<Vec<Waker>>,
-}
-
-impl Wake for Parties {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        wake_all(&self.news);
-    }
-}
-
-fn wake_all(wakers: &Mutex<Vec<Waker>>) {
-    // Not under the lock: a waker is foreign code.
-    let wakers = take(&mut *wakers.lock());
-    for waker in wakers {
-        waker.wake();
-    }
-}
-
-fn leave(wakers: &Mutex<Vec<Waker>>, waker: &Waker) {
-    let mut wakers = wakers.lock();
-    // A future that is polled often without being woken leaves one waker, not many.
-    if !wakers.iter().any(|left| left.will_wake(waker)) {
-        wakers.push(waker.clone());
-    }
-}
-
 impl<T: Half> Turn<T> {
     pub(crate) fn new(half: T) -> Turn<T> {
-        let parties = Arc::new(Parties::default());
+        let news = Arc::new(WakerList::default());
         Turn {
             half: Mutex::new(half),
             registration: Mutex::default(),
             waiting: AtomicU8::new(0),
-            waker: Waker::from(parties.clone()),
-            parties,
+            turn: WakerList::default(),
+            waker: Waker::from(news.clone()),
+            news,
         }
     }
 
@@ -108,47 +85,70 @@ impl<T: Half> Turn<T> {
     ) -> Option<R> {
         let half = match until {
             None => self.half.lock(),
-            Some(until) => self.half.try_lock_until(until)?,
+            Some(until) => self
+                .half
+                .try_lock_until(until)
+                .or_else(|| self.again(RENEW))?,
         };
-        Some(self.run(half, call))
+        Some(call(&mut self.held(half)))
     }
 
     /// For a call that never blocks; `None` if somebody else has the turn.
     #[inline]
     pub(crate) fn attempt<R>(&self, call: impl FnOnce(&mut T) -> R) -> Option<R> {
         let half = self.half.try_lock().or_else(|| self.again(RENEW))?;
-        Some(self.run(half, call))
+        Some(call(&mut self.held(half)))
     }
 
-    /// For a poll function. It is called again at once if it has to wait, so it must not have taken
-    /// anything then.
+    /// For an asynchronous call. The poll function is called again at once if it has to wait, so it
+    /// must not have taken anything then.
+    pub(crate) fn wait_for<R>(
+        &self,
+        mut poll: impl FnMut(&mut T, &mut Context<'_>) -> Poll<R>,
+    ) -> impl Future<Output = R> {
+        static NEXT: AtomicU64 = AtomicU64::new(WakerList::BARE + 1);
+        // Relaxed: only uniqueness counts.
+        let party = Party {
+            turn: self,
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+        };
+        async move {
+            // All of it, not its fields: its drop is what counts.
+            let party = party;
+            poll_fn(|cx| self.poll(party.number, cx, &mut poll)).await
+        }
+    }
+
+    /// As [`wait_for`](Self::wait_for), for a bare poll function.
     pub(crate) fn poll<R>(
         &self,
+        party: u64,
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut T, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
         let half = self.half.try_lock().or_else(|| {
-            leave(&self.parties.turn, cx.waker());
+            self.turn.set(party, cx.waker());
             self.again(TURN)
         });
-        let Some(mut half) = half else {
+        let Some(half) = half else {
             return Poll::Pending;
         };
+        let mut half = self.held(half);
         let mut ours = Context::from_waker(&self.waker);
         let mut result = poll(&mut half, &mut ours);
         if result.is_pending() {
             // News may have come before this waker was there to be woken.
-            leave(&self.parties.news, cx.waker());
-            // AcqRel, with the swap in `given_back`.
+            self.news.set(party, cx.waker());
+            // AcqRel, with the one in `given_back`.
             self.waiting.fetch_or(NEWS, Ordering::AcqRel);
             result = poll(&mut half, &mut ours);
         }
-        drop(half);
         if result.is_pending() {
             // The waker of the others is in place: they need not look.
-            self.given_back(!NEWS);
-        } else {
-            self.given_back(!0);
+            half.mask = !NEWS;
+        } else if self.registration.lock().is_some() {
+            // AcqRel, as above.
+            self.waiting.fetch_or(RENEW, Ordering::AcqRel);
         }
         result
     }
@@ -169,26 +169,17 @@ impl<T: Half> Turn<T> {
 
     /// Tries once more for the turn, after leaving a note for whoever has it.
     fn again(&self, note: u8) -> Option<MutexGuard<'_, T>> {
-        // AcqRel, with the swap in `given_back`.
+        // AcqRel, with the one in `given_back`.
         self.waiting.fetch_or(note, Ordering::AcqRel);
         self.half.try_lock()
     }
 
     #[inline]
-    fn run<R>(&self, mut half: MutexGuard<'_, T>, call: impl FnOnce(&mut T) -> R) -> R {
-        let result = call(&mut half);
-        drop(half);
-        self.given_back(!0);
-        result
-    }
-
-    /// Looks after those that wait, of the kinds in `mask`, once the lock was given back.
-    #[inline]
-    fn given_back(&self, mask: u8) {
-        // AcqRel, with the `fetch_or` in `poll` and `again`: see the module's documentation.
-        let waiting = self.waiting.fetch_and(!mask, Ordering::AcqRel) & mask;
-        if waiting != 0 {
-            self.look_after(waiting);
+    fn held<'a>(&'a self, half: MutexGuard<'a, T>) -> Held<'a, T> {
+        Held {
+            turn: self,
+            half: Some(half),
+            mask: !0,
         }
     }
 
@@ -196,10 +187,10 @@ impl<T: Half> Turn<T> {
     fn look_after(&self, mut waiting: u8) {
         while waiting != 0 {
             if waiting & TURN != 0 {
-                wake_all(&self.parties.turn);
+                self.turn.wake_all();
             }
             if waiting & NEWS != 0 {
-                wake_all(&self.parties.news);
+                self.news.wake_all();
             }
             if waiting & RENEW == 0 {
                 return;
@@ -210,8 +201,60 @@ impl<T: Half> Turn<T> {
             };
             self.renew(&mut half);
             drop(half);
-            // AcqRel, as above. Notes that came meanwhile are looked after as well.
+            // AcqRel, as in `given_back`. Notes that came meanwhile are looked after as well.
             waiting = self.waiting.swap(0, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Somebody's turn; given back when it is dropped, by a panic too.
+struct Held<'a, T: Half> {
+    turn: &'a Turn<T>,
+    /// None only while it is being given back.
+    half: Option<MutexGuard<'a, T>>,
+    /// The kinds that are looked after.
+    mask: u8,
+}
+
+impl<T: Half> std::ops::Deref for Held<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.half.as_ref().expect("it is there until the drop")
+    }
+}
+
+impl<T: Half> std::ops::DerefMut for Held<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.half.as_mut().expect("it is there until the drop")
+    }
+}
+
+impl<T: Half> Drop for Held<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.half = None;
+        // AcqRel, with the `fetch_or` in `poll` and `again`: see the module's documentation.
+        let waiting = self.turn.waiting.fetch_and(!self.mask, Ordering::AcqRel) & self.mask;
+        if waiting != 0 {
+            self.turn.look_after(waiting);
+        }
+    }
+}
+
+/// Somebody who waits in an asynchronous call, and leaves nothing behind.
+struct Party<'a, T: Half> {
+    turn: &'a Turn<T>,
+    number: u64,
+}
+
+impl<T: Half> Drop for Party<'_, T> {
+    fn drop(&mut self) {
+        self.turn.turn.remove(self.number);
+        self.turn.news.remove(self.number);
+        // Its polls may have taken the place of the registration's.
+        if self.turn.registration.lock().is_some() {
+            self.turn.look_after(RENEW);
         }
     }
 }

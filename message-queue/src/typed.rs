@@ -57,7 +57,8 @@ pub enum DecodeError {
 /// A [`MessageQueue`] that sends values of type `S` and receives values of type `R`, one a message.
 ///
 /// The format is that of [postcard](https://postcard.jamesmunns.com): compact, and not
-/// self-describing. Both ends must have the same types.
+/// self-describing. Both ends must have the same types. A peer that is not trusted can make a type
+/// without a size expensive: a few bytes may claim any number of elements of a `Vec<()>`.
 ///
 /// ```
 /// # use channel::Domain;
@@ -105,6 +106,16 @@ impl<S, R> TypedQueue<S, R> {
     /// As [`MessageQueue::flush`].
     pub fn flush(&self) -> Result<(), SendError> {
         self.queue.flush()
+    }
+
+    /// As [`MessageQueue::finish`].
+    pub fn finish(&self) -> Result<(), SendError> {
+        self.queue.finish()
+    }
+
+    /// As [`MessageQueue::close_async`].
+    pub async fn close_async(&self) -> Receipt {
+        self.queue.close_async().await
     }
 
     /// As [`MessageQueue::close`].

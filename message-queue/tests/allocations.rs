@@ -3,11 +3,12 @@ mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::future::Future;
 use std::io::IoSlice;
 
 use channel::Options;
 use common::*;
-use message_queue::{MessageQueue, ReceiveError};
+use message_queue::{BATCH, MessageQueue, ReceiveError};
 
 struct Counting;
 
@@ -130,6 +131,63 @@ fn allocations_of_large_messages() {
         assert_eq!(counted, 0);
         sending.join().unwrap();
     });
+}
+
+// shows M9: a large message that is like an earlier one costs one allocation too.
+#[test]
+fn allocations_of_large_vectors() {
+    const LENGTH: usize = 2 << 20;
+    within("large vectors", || {
+        let (a, b) = queues();
+        let sending = std::thread::spawn(move || {
+            let bytes = vec![1; LENGTH];
+            for _ in 0..11 {
+                a.send(&bytes).unwrap();
+            }
+        });
+        b.receive().unwrap();
+        let counted = allocations(|| {
+            for _ in 0..10 {
+                b.receive().unwrap();
+            }
+        });
+        assert_eq!(counted, 10);
+        sending.join().unwrap();
+    });
+}
+
+// shows M9: nor does waiting in a future allocate.
+#[test]
+fn allocations_of_a_future_that_waits() {
+    let (a, b) = queues();
+    let (_, waker) = counter();
+    let mut cx = std::task::Context::from_waker(&waker);
+    let mut buf = [0; 16];
+    each("receive_into_async", 16, 0, || {
+        let mut receiving = std::pin::pin!(b.receive_into_async(&mut buf));
+        assert!(receiving.as_mut().poll(&mut cx).is_pending());
+        a.send(&[1; 16]).unwrap();
+        assert!(receiving.as_mut().poll(&mut cx).is_ready());
+    });
+}
+
+// shows M4: a queue that is never empty holds a batch, however much goes through it.
+#[test]
+fn feeding_without_end() {
+    let (a, b) = queues_of(64);
+    let before = HELD.get();
+    let (mut fed, mut got) = (0_u64, 0_u64);
+    while got < 50_000 {
+        while a.try_feed(&fed.to_be_bytes()).is_ok() {
+            fed += 1;
+        }
+        if let Ok(message) = b.try_receive() {
+            assert_eq!(message, got.to_be_bytes());
+            got += 1;
+        }
+    }
+    let held = HELD.get() - before;
+    assert!(held < 8 * BATCH as isize, "{held} bytes");
 }
 
 // shows M4: memory for a message follows its bytes, whatever the prefix claims; and it is given back.

@@ -27,6 +27,9 @@ impl Writer {
     /// An event of level `warn` tells: message "bytes lost after the end of their writer", with the
     /// fields `peer`, `port`, `unsent` (how many bytes were lost) and `reason`.
     ///
+    /// When the time is over, the channel is aborted, both ways: the peer must not take a part for the
+    /// whole.
+    ///
     /// If the thread panics, this is a drop: it aborts the channel, and `rest` is not written.
     pub fn finish_after(mut self, rest: Vec<u8>) {
         if std::thread::panicking() || rest.is_empty() {
@@ -84,6 +87,7 @@ impl Unsent {
         if unsent == 0 {
             return;
         }
+        let late = result.is_none();
         let reason = match result {
             Some(Err(error)) => error.to_string(),
             _ => "the linger time is over".to_owned(),
@@ -93,6 +97,10 @@ impl Unsent {
             target: "channel", peer = %handle.peer(), port = handle.port(), unsent, %reason,
             "bytes lost after the end of their writer"
         );
+        if late {
+            // The peer could take an orderly end behind a part for the end of the whole.
+            handle.abort();
+        }
     }
 }
 

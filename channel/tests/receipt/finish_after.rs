@@ -202,7 +202,10 @@ fn what_is_lost_is_told() {
             (unsent, reason.as_str()),
             (1000 - 256, "the linger time is over")
         );
-        assert_eq!(drain(theirs.reader_mut()).unwrap().len(), 256);
+        // A part is not taken for the whole.
+        let (got, lost) = drain(theirs.reader_mut()).unwrap_err();
+        assert_eq!(got.len(), 256);
+        assert!(matches!(lost, ReadError::PeerLost(_)));
         // Of what was written.
         assert_eq!(handle.receipt(), Receipt::Complete);
 
@@ -242,7 +245,8 @@ fn without_a_linger_time_it_tries_once() {
         let (ours, mut theirs) = world.pair();
         let (_reader, writer) = ours.split();
         writer.finish_after(pattern_bytes(0, 3_000_000));
-        let got = drain(theirs.reader_mut()).unwrap();
+        let (got, lost) = drain(theirs.reader_mut()).unwrap_err();
+        assert!(matches!(lost, ReadError::PeerLost(_)));
         assert!(!got.is_empty() && got.len() < 3_000_000);
         assert!(got == pattern_bytes(0, got.len()));
     });
