@@ -45,7 +45,7 @@ pub use options::{
 };
 pub use poller::{Key, Poller};
 pub use reader::Reader;
-pub use resolve::{ResolveError, Resolver};
+pub use resolve::{Names, ResolveError, Resolver};
 pub use shared::{ChannelInfo, Handle, State};
 pub use table::Waiting;
 pub use task::{JoinHandle, Task, TaskPanicked};

@@ -1,6 +1,9 @@
 //! From a broker's name to where it can be reached.
 
-use std::sync::Weak;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use parking_lot::RwLock;
 
 use crate::domain::DomainInner;
 use crate::endpoint::Endpoint;
@@ -26,6 +29,77 @@ pub struct ResolveError {
     pub resolver: String,
     /// What went wrong, and what to do about it.
     pub reason: String,
+}
+
+/// A table from names to endpoints, for brokers of other processes and machines.
+///
+/// [`Broker::connect`](crate::Broker::connect) tries the endpoints of a name in the order in which they were
+/// added. Clones share the table, so that a program can change it after a domain was given it:
+///
+/// ```
+/// use channel::{Domain, Names};
+/// let names = Names::new();
+/// names.add("server", "tcp://10.0.0.1:7000/server".parse()?);
+/// names.add("server", "tcp://10.0.0.2:7000/server".parse()?);
+/// let domain = Domain::new();
+/// domain.add_resolver(names.clone());
+/// // Later, when the first machine is gone for good:
+/// names.set("server", ["tcp://10.0.0.2:7000/server".parse()?]);
+/// # Ok::<(), channel::EndpointError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Names(Arc<RwLock<BTreeMap<String, Vec<Endpoint>>>>);
+
+impl Names {
+    /// An empty table.
+    pub fn new() -> Names {
+        Names::default()
+    }
+
+    /// Adds an endpoint, to be tried after those that the name has.
+    pub fn add(&self, name: &str, endpoint: Endpoint) {
+        let mut table = self.0.write();
+        table.entry(name.to_owned()).or_default().push(endpoint);
+    }
+
+    /// Gives a name these endpoints, in place of those that it has; without any, the name is unknown here.
+    pub fn set(&self, name: &str, endpoints: impl IntoIterator<Item = Endpoint>) {
+        // The caller's iterator does not run under the lock.
+        let endpoints: Vec<Endpoint> = endpoints.into_iter().collect();
+        let mut table = self.0.write();
+        match endpoints.is_empty() {
+            true => table.remove(name),
+            false => table.insert(name.to_owned(), endpoints),
+        };
+    }
+
+    /// The endpoints of a name, in the order in which they are tried.
+    pub fn endpoints(&self, name: &str) -> Vec<Endpoint> {
+        self.0.read().get(name).cloned().unwrap_or_default()
+    }
+}
+
+impl FromIterator<(String, Endpoint)> for Names {
+    fn from_iter<I: IntoIterator<Item = (String, Endpoint)>>(entries: I) -> Names {
+        let names = Names::new();
+        for (name, endpoint) in entries {
+            names.add(&name, endpoint);
+        }
+        names
+    }
+}
+
+impl Resolver for Names {
+    fn name(&self) -> &str {
+        "table of names"
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        broker: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Endpoint>, ResolveError>> {
+        Box::pin(std::future::ready(Ok(self.endpoints(broker))))
+    }
 }
 
 /// The brokers of the domain itself.
