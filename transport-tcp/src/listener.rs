@@ -205,3 +205,33 @@ fn bind(address: SocketAddr, settings: &Settings) -> io::Result<TcpListener> {
     socket.listen(settings.backlog)?;
     Ok(socket.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Where the settings of a listener are said to be its connections' already, they are.
+    #[test]
+    fn accepted_connections_have_the_settings() {
+        let at = "tcp://127.0.0.1:0?keepalive=77&keepalive-interval=7&keepalive-count=5";
+        let settings = Settings::of(&at.parse().unwrap()).unwrap();
+        let listener = bind(([127, 0, 0, 1], 0).into(), &settings).unwrap();
+        let connecting = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let accepted = SockRef::from(&accepted);
+        if !Settings::inherited() {
+            settings.apply(&accepted).unwrap();
+        }
+        assert!(accepted.tcp_nodelay().unwrap() && accepted.keepalive().unwrap());
+        assert_eq!(
+            accepted.tcp_keepalive_time().unwrap(),
+            Duration::from_secs(77)
+        );
+        assert_eq!(
+            accepted.tcp_keepalive_interval().unwrap(),
+            Duration::from_secs(7)
+        );
+        assert_eq!(accepted.tcp_keepalive_retries().unwrap(), 5);
+        drop(connecting);
+    }
+}
