@@ -7,6 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
 use channel::{Broker, Channel, ReadError, WriteError};
+use message_queue::{MessageQueue, ReceiveError};
 use support::{LIMIT, at, client, eventually, listen, pattern};
 
 const LARGE: usize = 8 << 20;
@@ -218,5 +219,24 @@ fn an_abort_is_a_reset() {
         channel.handle().abort();
         let error = raw.read(&mut [0; 8]).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    });
+}
+
+// shows M7: a reset in the middle of a message.
+#[test]
+fn a_reset_in_the_middle_of_a_message() {
+    both(|channel, mut raw| {
+        let queue = MessageQueue::new(channel);
+        raw.write_all(&[0, 0, 0, 3, 1, 2, 3, 0, 0, 0, 100, 1, 2, 3])
+            .unwrap();
+        assert_eq!(queue.receive_timeout(LIMIT).unwrap(), [1, 2, 3]);
+        // The bytes must have arrived: a reset may throw away what is on its way.
+        eventually("the rest is there", || {
+            assert!(queue.try_receive().is_err());
+            queue.handle().totals().read == 14
+        });
+        reset(raw);
+        let error = queue.receive_timeout(LIMIT).unwrap_err();
+        assert!(matches!(error, ReceiveError::Truncated { .. }), "{error}");
     });
 }
