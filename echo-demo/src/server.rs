@@ -105,14 +105,14 @@ impl Visit {
 /// A channel being served, whatever goes over it.
 pub enum Session {
     Bytes(Bytes),
-    Messages(Messages),
+    Messages(Box<Messages>),
 }
 
 impl Session {
     pub fn new(channel: Channel, speech: Speech) -> Session {
         match speech {
             Speech::Bytes => Session::Bytes(Bytes::new(channel)),
-            Speech::Messages { max } => Session::Messages(Messages::new(channel, max)),
+            Speech::Messages { max } => Session::Messages(Box::new(Messages::new(channel, max))),
         }
     }
 
