@@ -44,8 +44,7 @@ pub(crate) fn c4_the_last_byte_stays_readable(w: &World) {
 
 pub(crate) fn c4_full_buffers_stay_readable(w: &World) {
     for drops in [false, true] {
-        let place = w.place();
-        let (mut ours, mut theirs) = place.meet(1);
+        let (mut ours, mut theirs) = w.pair();
         let filled = fill(theirs.writer_mut(), 1, 0);
         if drops {
             drop(theirs);

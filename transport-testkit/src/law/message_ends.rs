@@ -107,6 +107,17 @@ pub(crate) fn m7_a_close_delivers_what_was_sent(w: &World) {
     assert!(matches!(send, Err(SendError::Closed)), "{send:?}");
     assert!(matches!(receive, Err(ReceiveError::Closed)), "{receive:?}");
     receiving.join("the receiver");
+    // Also when all of it lies there before anybody receives.
+    let (ours, theirs) = queues(w, 4096);
+    for i in 0..3 {
+        theirs.send(&bytes(i, 0, 100)).unwrap();
+    }
+    drop(theirs);
+    for i in 0..3 {
+        check(i, 0, &ours.receive().unwrap());
+    }
+    let end = ours.receive();
+    assert!(matches!(end, Err(ReceiveError::PeerClosed)), "{end:?}");
 }
 
 pub(crate) fn m7_a_cut_message_is_truncated(w: &World) {

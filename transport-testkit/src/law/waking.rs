@@ -58,8 +58,7 @@ fn refused(mut channel: Channel) -> WriteError {
 
 pub(crate) fn c4_a_disconnect_wakes_other_blocking_calls(w: &World) {
     for local in [true, false] {
-        let place = w.place();
-        let (mut ours, theirs) = place.meet(1);
+        let (mut ours, theirs) = w.pair();
         let handles = (ours.handle(), theirs.handle());
         let exact = blocked(move || ours.read_exact(&mut [0; 8]));
         if local {
@@ -75,7 +74,7 @@ pub(crate) fn c4_a_disconnect_wakes_other_blocking_calls(w: &World) {
             ),
             false => assert!(cut.error.is_none(), "{cut:?}"),
         }
-        let (mut ours, theirs) = place.meet(1);
+        let (mut ours, theirs) = w.pair();
         let handles = (ours.handle(), theirs.handle());
         let lent = blocked(move || ours.reader_mut().fill_buf().map(<[u8]>::len));
         if local {

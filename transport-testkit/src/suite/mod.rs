@@ -135,11 +135,7 @@ impl Suite {
         let thread = thread::Builder::new().name(test.name.to_owned());
         let thread = thread.spawn(move || {
             support::set_limit(limit);
-            let result = catch_unwind(AssertUnwindSafe(|| {
-                let world = World::new(subject, seed);
-                (test.run)(&world);
-            }));
-            let _ = tell.send(result.map_err(|panic| support::message(&*panic)));
+            let _ = tell.send(run_for_both_ends(test, &subject, seed));
         });
         let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
         // The test's own waits end with its limit, and tell more: they get a little time to.
@@ -152,6 +148,25 @@ impl Suite {
             Err(_) => Err(format!("hangs: no end after {limit:?}")),
         }
     }
+}
+
+/// Runs a test; and once more with its ends swapped if it is about a pair: the two may be quite
+/// different things below.
+fn run_for_both_ends(test: &Test, subject: &Arc<dyn Subject>, seed: u64) -> Result<(), String> {
+    for swapped in [false, true] {
+        let paired = catch_unwind(AssertUnwindSafe(|| {
+            let world = World::new(subject.clone(), seed, swapped);
+            (test.run)(&world);
+            world.has_paired()
+        }));
+        match paired.map_err(|panic| support::message(&*panic)) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(message) if swapped => return Err(format!("with the ends swapped: {message}")),
+            Err(message) => return Err(message),
+        }
+    }
+    Ok(())
 }
 
 /// Runs one test, as [`conformance!`](crate::conformance) does.

@@ -1,5 +1,6 @@
 //! The stage of one test: two domains that only the transport connects.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use channel::{Broker, Channel, ConnectError, Domain, Endpoint, Options};
@@ -13,6 +14,8 @@ pub(crate) struct World {
     listening: Domain,
     connecting: Domain,
     local: bool,
+    swapped: bool,
+    paired: Cell<bool>,
 }
 
 /// A broker "server" that listens, and a broker "client" that knows nothing of it but the endpoint.
@@ -24,7 +27,9 @@ pub(crate) struct Place {
 }
 
 impl World {
-    pub(crate) fn new(subject: Arc<dyn Subject>, seed: u64) -> World {
+    /// With `swapped`, the two ends of a pair change places: what a test does with the acceptor's it
+    /// then does with the connector's.
+    pub(crate) fn new(subject: Arc<dyn Subject>, seed: u64, swapped: bool) -> World {
         let listening = Domain::new();
         subject.add_to(&listening);
         let local = listening.is_local(&subject.endpoint("server")) == Some(true);
@@ -41,7 +46,14 @@ impl World {
             listening,
             connecting,
             local,
+            swapped,
+            paired: Cell::new(false),
         }
+    }
+
+    /// Whether the test was about a pair, so that it is to be run for the other end as well.
+    pub(super) fn has_paired(&self) -> bool {
+        self.paired.get()
     }
 
     /// Whether both ends lie in one domain.
@@ -91,15 +103,24 @@ impl World {
         }
     }
 
-    /// Two connected channels: the acceptor's and the connector's.
+    /// Two connected channels: the acceptor's and the connector's, and the other way round in the
+    /// test's second run.
     pub(crate) fn pair(&self) -> (Channel, Channel) {
-        self.place().meet(1)
+        self.pair_with(&Options::new())
     }
 
     /// As [`pair`](World::pair), with buffers of about `capacity` bytes where the transport has any.
     pub(crate) fn pair_of(&self, capacity: usize) -> (Channel, Channel) {
-        self.place_with(&Options::new().with_capacity(capacity))
-            .meet(1)
+        self.pair_with(&Options::new().with_capacity(capacity))
+    }
+
+    fn pair_with(&self, options: &Options) -> (Channel, Channel) {
+        self.paired.set(true);
+        let (ours, theirs) = self.place_with(options).meet(1);
+        match self.swapped {
+            true => (theirs, ours),
+            false => (ours, theirs),
+        }
     }
 }
 
