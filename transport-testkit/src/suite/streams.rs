@@ -67,14 +67,22 @@ pub(crate) fn expect(reader: &mut Reader, stream: u64, at: usize, length: usize)
     check(stream, at, &buf);
 }
 
+/// How often in a row there must be no room before the way to the peer counts as full: a carrier may
+/// go on moving bytes for a while, and its threads may have to wait for their turn.
+const FULL: u32 = 3;
+
 /// Writes bytes of `stream`, from `at` on, until the way to the peer is full: how many.
 #[track_caller]
 pub(crate) fn fill(writer: &mut Writer, stream: u64, at: usize) -> usize {
-    let mut written = 0;
+    let (mut written, mut late) = (0, 0);
     let chunk = 4096;
     loop {
         match writer.write_timeout(&bytes(stream, at + written, chunk), A_WHILE) {
-            Ok(n) => written += n,
+            Ok(n) => {
+                written += n;
+                late = 0;
+            }
+            Err(WriteError::TimedOut) if late + 1 < FULL => late += 1,
             Err(WriteError::TimedOut) => return written,
             Err(error) => panic!("filling, after {written} bytes: {error}"),
         }
