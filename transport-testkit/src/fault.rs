@@ -56,7 +56,7 @@
 //! | `split=P` | [`split`](Plan::split) | probability of a short read, fill or write |
 //! | `delay=P` | [`delay`](Plan::delay) | ... of one that is put off for less than a millisecond |
 //! | `stall=P` | [`stall`](Plan::stall) | ... of one that is put off for longer |
-//! | `stall-ms=N` | [`stall`](Plan::stall) | the longest stall; 10 if not given |
+//! | `stall-ms=N` | [`stall`](Plan::stall) | the longest stall, 1 or more; 10 if not given |
 //! | `cut-write=K` | [`cut_write_at`](Plan::cut_write_at) | the connection is lost when K bytes were written |
 //! | `cut-read=K` | [`cut_read_at`](Plan::cut_read_at) | ... when K bytes were read |
 //! | `cut=K` | [`cut_at`](Plan::cut_at) | ... when K bytes were written, or read |

@@ -111,7 +111,8 @@ fn bad_options_are_told() {
         ("cut", "1.5", "a whole number"),
         ("cut-read", "x", "a whole number"),
         ("cut-write", "99999999999999999999", "a whole number"),
-        ("stall-ms", "60001", "up to 60000"),
+        ("stall-ms", "60001", "from 1 to 60000"),
+        ("stall-ms", "0", "from 1 to 60000"),
         ("one-way", "yes", "0 or 1"),
     ] {
         let error = fails(key, value);
@@ -138,6 +139,11 @@ fn bad_options_are_told() {
     assert!(std::panic::catch_unwind(|| Plan::new(1).delay(f64::NAN)).is_err());
     let hour = Duration::from_secs(3600);
     assert!(std::panic::catch_unwind(|| Plan::new(1).stall(0.5, hour)).is_err());
+    // Less is a delay.
+    let little = Duration::from_micros(999);
+    let panic = std::panic::catch_unwind(|| Plan::new(1).stall(0.5, little)).unwrap_err();
+    let text = panic.downcast_ref::<String>().expect("a text");
+    assert!(text.contains("at least 1ms"), "{text}");
 }
 
 // shows T7: what is known about a channel comes through.

@@ -1,7 +1,8 @@
 //! A fault at the first call of a scenario, then at the second, and so on to the last: no run hangs,
 //! leaves something behind, or takes half of something for the whole.
 //!
-//! One test function: what the process holds is counted, so nothing may run beside it.
+//! One test function: what the process holds is counted, its live memory too, so nothing may run beside
+//! it.
 #![cfg(unix)]
 
 mod fault_support;
@@ -13,7 +14,14 @@ use std::thread;
 use channel::{Channel, ConnectError, Options, ReadError, ReadExactError, WriteError};
 use fault_support::{BOTH, LONG, Over, World, block_on, pattern_bytes};
 use message_queue::{MessageQueue, ReceiveError, SendError};
+use transport_testkit::Leaks;
 use transport_testkit::fault::{Limits, Run, Strike, Summary, kth_fault};
+
+#[global_allocator]
+static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
+/// What one run may leave in tables, and the names of what was hit. A channel is more.
+const SLACK: usize = 1024;
 
 /// What is right for a peer that was lost, or for a carrier that fails. On a bare socket a writer
 /// may hear that nobody reads before it hears why.
@@ -316,7 +324,8 @@ fn every_kth_call_may_fail() {
         for over in BOTH {
             for strike in [Strike::Cut, Strike::Error(io::ErrorKind::Other)] {
                 let start = std::time::Instant::now();
-                let limits = Limits::default().strike(strike);
+                let mut limits = Limits::default().strike(strike);
+                limits.leaks = || Leaks::with_memory(|| ALLOCATOR.current_usage(), SLACK);
                 let summary = kth_fault(&limits, move |run| scenario(over, run));
                 println!("{:?}", start.elapsed());
                 report(what, over, strike, summary);

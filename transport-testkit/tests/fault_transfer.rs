@@ -227,7 +227,7 @@ fn a_plan_of_zero_probability_changes_nothing() {
         let plan = Plan::new(3)
             .split(0.0)
             .delay(0.0)
-            .stall(0.0, Duration::ZERO);
+            .stall(0.0, Duration::from_millis(1));
         let world = both_ways(over, Style::Blocking, plan, &Options::default(), 1);
         let fired = world.fired();
         assert_eq!(fired.faults(), 0, "{fired}");

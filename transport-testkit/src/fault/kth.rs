@@ -31,7 +31,9 @@ pub struct Limits {
     pub runs: u64,
     /// What happens at the call that is hit.
     pub strike: Strike,
-    /// How what is held is counted; replace it to count memory too.
+    /// How what is held is counted. Replace it to count live memory too, if the test program has an
+    /// allocator that counts: `limits.leaks = || Leaks::with_memory(live, 2048)`. What a run fetches
+    /// and gives back in the background needs no slack: it is waited for.
     pub leaks: fn() -> Leaks,
 }
 
@@ -90,6 +92,19 @@ pub struct Summary {
     pub survived: u64,
 }
 
+impl Summary {
+    #[track_caller]
+    fn expect_some(self) -> Summary {
+        assert!(
+            self.faults > 0,
+            "a run in which nothing fired is a failure: no I/O call of the scenario went through an \
+             injector with `Run::plan`. Does it make its `Fault` with `run.plan()`, add it to the \
+             domain, and listen and connect at `fault+`?"
+        );
+        self
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -109,7 +124,8 @@ impl fmt::Display for Summary {
 /// is for it to panic about. No run may hang or leave anything behind, and without a fault it must
 /// be `Ok`.
 ///
-/// The process's descriptors and threads are counted: other tests must not run beside it.
+/// The process's descriptors and threads are counted, and its live memory if [`Limits::leaks`] says
+/// how: other tests must not run beside it.
 ///
 /// ```
 /// use channel::Domain;
@@ -138,12 +154,15 @@ impl fmt::Display for Summary {
 /// ```
 ///
 /// # Panics
-/// If a run hangs, leaks, panics, or fails without a fault. The message says which call was hit.
+/// If a run hangs, leaks, panics, or fails without a fault: the message says which call was hit. If no
+/// fault fired in any run: then nothing was shown. If the strike's error is none of a carrier that
+/// fails (see [`Strike::Error`]).
 #[track_caller]
 pub fn kth_fault(
     limits: &Limits,
     scenario: impl Fn(&Run) -> Result<(), String> + Send + Sync + 'static,
 ) -> Summary {
+    limits.strike.check();
     let scenario: Arc<Scenario> = Arc::new(scenario);
     // Without a fault, and before anything is counted: most of what is made once is made here.
     async_io::block_on(async_io::Timer::after(Duration::from_micros(1)));
@@ -165,7 +184,7 @@ pub fn kth_fault(
             (None, Ok(())) => {
                 quiet += 1;
                 if quiet == QUIET_RUNS {
-                    return summary;
+                    return summary.expect_some();
                 }
                 continue;
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use channel::Endpoint;
 
-use super::plan::{MAX_STALL, Plan, is_probability};
+use super::plan::{MAX_STALL, MIN_STALL, Plan, is_probability};
 
 /// The options that are the fault injector's own; the wrapped transport does not see them.
 pub(super) const OPTIONS: [&str; 9] = [
@@ -56,8 +56,8 @@ pub(super) fn apply(mut plan: Plan, endpoint: &Endpoint) -> Result<Plan, String>
     }
     if let Some(ms) = number(endpoint, "stall-ms")? {
         let longest = Duration::from_millis(ms);
-        if longest > MAX_STALL {
-            let most = format!("a whole number up to {}", MAX_STALL.as_millis());
+        if !(MIN_STALL..=MAX_STALL).contains(&longest) {
+            let most = format!("a whole number from 1 to {}", MAX_STALL.as_millis());
             return Err(bad(endpoint, "stall-ms", &most, "20"));
         }
         plan.longest_stall = longest;

@@ -50,6 +50,9 @@ pub fn seed(test: &str) -> u64 {
     seed
 }
 
+/// The shortest stall: what is put off for less is a [`delay`](Plan::delay).
+pub(super) const MIN_STALL: Duration = Duration::from_millis(1);
+
 #[track_caller]
 fn probability(what: &str, value: f64) -> f64 {
     assert!(
@@ -110,10 +113,15 @@ impl Plan {
     /// Operations that are put off for 1 ms up to `longest`.
     ///
     /// # Panics
-    /// If it is not a probability, or `longest` is more than [`MAX_STALL`].
+    /// If it is not a probability, or `longest` is less than 1 ms (that is a [`delay`](Plan::delay)) or
+    /// more than [`MAX_STALL`].
     #[must_use]
     pub fn stall(mut self, probability_of: f64, longest: Duration) -> Plan {
         self.stall = probability("stall", probability_of);
+        assert!(
+            longest >= MIN_STALL,
+            "stall of up to {longest:?}: at least {MIN_STALL:?}; for less take `delay`"
+        );
         assert!(
             longest <= MAX_STALL,
             "stall of up to {longest:?}: at most {MAX_STALL:?}"

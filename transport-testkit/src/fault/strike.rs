@@ -11,10 +11,32 @@ pub enum Strike {
     Cut,
     /// The carrier fails with an error of this kind, now and from now on; the peer is left with a
     /// lost peer.
+    ///
+    /// Not every kind is a failure at the seam: `WouldBlock`, `TimedOut` and `Interrupted` ask to try
+    /// again, and `NotConnected` says that this side has left. [`kth_fault`](super::kth_fault) refuses
+    /// them.
     Error(io::ErrorKind),
 }
 
 impl Strike {
+    /// # Panics
+    /// If the error means something else than a carrier that fails.
+    #[track_caller]
+    pub(super) fn check(self) {
+        use io::ErrorKind::{Interrupted, NotConnected, TimedOut, WouldBlock};
+        let means = match self {
+            Strike::Error(WouldBlock | TimedOut | Interrupted) => {
+                "that the call is to be tried again"
+            }
+            Strike::Error(NotConnected) => "that this side itself has left",
+            Strike::Error(_) | Strike::Cut => return,
+        };
+        panic!(
+            "{self:?}: from a transport it means {means}, and not that its carrier fails; choose another \
+             kind, such as `ConnectionReset` or `Other`"
+        );
+    }
+
     pub(super) fn kind(self) -> io::ErrorKind {
         match self {
             Strike::Cut => io::ErrorKind::ConnectionReset,
