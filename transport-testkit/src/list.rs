@@ -26,6 +26,14 @@ macro_rules! __list {
                 "questions and answers go back and forth";
             stream "C1" c1_channels_do_not_mix
                 "channels of one listener keep their bytes apart";
+            vectors "C1" c1_many_slices_are_written_in_order
+                "up to 40 slices are written in order, empty ones anywhere among them";
+            vectors "C1" c1_many_slices_are_filled_in_order
+                "up to 20 slices of unequal lengths are filled in order";
+            vectors "C1" c1_what_was_not_consumed_stays_lent
+                "after a partial consume the rest is lent, from its first byte on";
+            vectors "C1" c1_a_very_long_stream_stays_whole
+                "a stream of more bytes than 24 bits count arrives whole";
             partial "C2" c2_a_read_takes_what_is_there
                 "a read gives what is there and waits for no more";
             partial "C2" c2_a_read_blocks_until_a_byte_comes
@@ -44,6 +52,8 @@ macro_rules! __list {
                 "what was written arrives without a flush";
             partial "C2" c2_the_end_stays_the_end
                 "the end of a stream stays the end, in every form of read";
+            stays "C2" c2_an_end_is_an_end_for_everybody
+                "an end asked for twenty times, in every form, is an end each time";
             partial "C2" c2_the_traits_of_std_work
                 "std::io's Read and Write carry a stream to its end";
             forms "C3" c3_a_read_never_times_out_early
@@ -62,6 +72,18 @@ macro_rules! __list {
                 "a read_exact that was cut short tells how much it read";
             forms "C3" c3_forms_can_be_mixed
                 "blocking, polling and trying calls can follow each other";
+            limits "C3" c3_no_limit_is_over_late
+                "no time limit is over much too late";
+            limits "C3" c3_a_long_limit_is_kept
+                "a time limit of an hour, or without end, is not cut down";
+            limits "C3" c3_a_try_is_fast
+                "try_ calls and polls return at once";
+            limits "C3" c3_what_waits_is_left_in_peace
+                "a pending future is not woken while nothing happens";
+            snapshots "C3" c3_a_waker_may_ask_about_its_channel
+                "a read's waker may ask about its channel while it is woken";
+            snapshots "C3" c3_a_writers_waker_may_ask_about_its_channel
+                "a write's waker may ask about its channel while it is woken";
             futures "C3" c3_a_pending_read_is_woken
                 "a pending read future is woken by a byte";
             futures "C3" c3_a_pending_write_is_woken
@@ -114,6 +136,8 @@ macro_rules! __list {
                 "a disconnect wakes calls with a time limit long before it";
             waking "C4" c4_a_disconnect_wakes_futures_of_both_sides
                 "a disconnect wakes the pending futures of both sides";
+            prompt "C4" c4_a_disconnect_returns_at_once
+                "a disconnect with full buffers returns at once";
             races "C4" c4_counts_are_exact_when_the_writer_disconnects
                 "whenever the writer disconnects, the peer reads exactly what its writes reported";
             races "C4" c4_counts_hold_when_the_reader_disconnects
@@ -130,6 +154,10 @@ macro_rules! __list {
                 "a finish wakes the peer's blocked read";
             halves "C5" c5_full_buffers_before_finish_stay_readable
                 "all that the buffers took before a finish is read";
+            prompt "C5" c5_a_finish_returns_at_once
+                "a finish with full buffers returns at once";
+            stays "C5" c5_nothing_has_ended_while_bytes_are_unread
+                "no state tells of an end while bytes are unread";
             lost "C6" c6_an_orderly_end_is_no_loss
                 "an orderly end is a clean end of stream, never a loss";
             lost "C6" c6_an_abort_is_a_loss
@@ -146,6 +174,8 @@ macro_rules! __list {
                 "an abort after an orderly end turns nothing into a loss";
             lost "C6" c6_a_stream_that_ended_well_stays_so
                 "a stream that ended well stays so when its peer is lost later";
+            stays "C6" c6_a_loss_is_a_loss_for_everybody
+                "a loss asked for twenty times, in every form, is a loss each time";
             races "C6" c6_an_abort_in_the_middle_is_a_loss
                 "whenever the writer aborts, the peer reads no more than was written, then PeerLost";
             halves "C7" c7_halves_live_on_two_threads
@@ -162,8 +192,14 @@ macro_rules! __list {
                 "a drop while the thread panics is an abort, whichever half it is";
             halves "C7" c7_a_handle_does_not_keep_a_channel_open
                 "a handle does not keep a channel open";
+            prompt "C7" c7_a_drop_returns_at_once
+                "a drop with full buffers returns at once";
             held "C7" c7_channels_leave_nothing_behind
                 "channels leave no descriptor, thread or memory behind, however they end";
+            held "C7" c7_many_channels_leave_nothing_behind
+                "hundreds of channels that come and go leave nothing behind, not even now and then";
+            held "C7" c7_traffic_leaves_nothing_behind
+                "what went through a channel leaves no memory behind while it is open";
             disconnect "C8" c8_unread_bytes_cost_nothing_outbound
                 "leaving with bytes unread destroys nothing that was written";
             disconnect "C8" c8_a_flood_from_the_peer_costs_nothing_outbound
@@ -186,8 +222,16 @@ macro_rules! __list {
                 "a peer that writes without end cannot hold up a close";
             receipts "C9" c9_a_lost_peer_is_never_complete
                 "a peer that was lost with bytes unread never counts as Complete";
+            tails "C9" c9_an_empty_stream_is_complete
+                "the receipt of an empty stream is Complete";
+            tails "C9" c9_partial_stays
+                "a Partial receipt stays the same, however often it is asked for";
+            tails "C9" c9_partial_after_a_finish
+                "a side that finished is told how far a reader came that was dropped";
             brokers "B1" b1_a_place_is_taken_once
                 "a second broker cannot listen at the same place";
+            held "B1" b1_refused_listens_leave_nothing_behind
+                "listens that are refused leave no descriptor, thread or memory behind";
             rendezvous "B2" b2_the_connector_comes_first
                 "a connector that comes first waits for an acceptor";
             rendezvous "B2" b2_the_acceptor_comes_first
@@ -216,6 +260,10 @@ macro_rules! __list {
                 "a channel that ends, in whatever way, ends no other one";
             many "B2" b2_channels_come_and_go
                 "channels come and go beside one that stays";
+            rush "B2" b2_hundreds_come_and_go
+                "hundreds of channels come and go at one place";
+            rush "B2" b2_a_crowd_before_the_first_accept
+                "a crowd that connects before the first accept is served, each once";
             withdraw "B3" b3_nobody_listens_there
                 "a connect to where nobody listens fails at once";
             withdraw "B3" b3_an_unknown_broker_fails_at_once
@@ -244,6 +292,10 @@ macro_rules! __list {
                 "many who say nothing keep nobody out";
             held "B3" b3_those_who_give_up_leave_nothing_behind
                 "those who give up leave no descriptor, thread or memory behind";
+            held "B3" b3_refused_dials_leave_nothing_behind
+                "dials that are refused leave no descriptor, thread or memory behind";
+            held "B3" b3_strangers_leave_nothing_behind
+                "strangers leave no descriptor, thread or memory behind";
             brokers "B4" b4_a_close_ends_waiting_accepts
                 "closing a broker ends its waiting accepts";
             brokers "B4" b4_a_close_ends_waiting_connects
@@ -258,10 +310,20 @@ macro_rules! __list {
                 "the place of a closed broker can be taken again, at once";
             brokers "B4" b4_listening_can_be_ended_alone
                 "listening can be ended and begun again; channels live on";
+            rush "B4" b4_one_that_closes_ends_no_other
+                "a place that is closed leaves others serving";
             held "B4" b4_closed_brokers_leave_nothing_behind
                 "closed brokers leave no descriptor, thread or memory behind";
             brokers "B7" b7_channels_are_listed
                 "a broker lists its channels with peer, port, state and bytes";
+            snapshots "B7" b7_a_snapshot_waits_for_nobody
+                "snapshots wait for no blocked call";
+            snapshots "B7" b7_totals_are_what_calls_told
+                "totals count what writes took and reads consumed, and stay";
+            snapshots "B7" b7_nothing_is_underway_when_all_was_read
+                "nothing is unread or unsent when all was read";
+            snapshots "B7" b7_the_peer_is_of_the_same_scheme
+                "the peer's endpoint is of the scheme at which they met";
             messages "M1" m1_messages_of_every_size
                 "messages of every size arrive whole, in order and once, both ways";
             messages "M1" m1_queues_meet_as_channels_do

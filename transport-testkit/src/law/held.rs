@@ -1,13 +1,15 @@
-//! B3, C7: what is over leaves nothing behind. These tests run alone: they count what the process
-//! holds.
+//! B1, B3, B4, C7: what is over leaves nothing behind. These tests run alone: they count what the
+//! process holds.
 
+use super::strangers::{is_sent_away, stage, stranger};
 use crate::leaks::Leaks;
 use crate::suite::bystanders::is_bystander;
+use crate::suite::growth::{CHEAP, Rounds, must_be_judged, must_be_judged_whole, must_not_grow};
 use crate::suite::streams::{expect, expect_all, fill};
 use crate::suite::support::{Polled, bytes, eventually, left, panic_with};
 use crate::suite::world::{Place, World};
 
-/// How often a scenario is run.
+/// How often a scenario is run that has many ways.
 const ROUNDS: usize = 24;
 
 /// What tables and queues may have grown by, for good. Less than a channel for each round.
@@ -15,6 +17,7 @@ const SLACK: usize = 24 << 10;
 
 /// Runs a scenario again and again; afterwards the process holds what it held after the first time.
 fn leaves_nothing(w: &World, scenario: impl Fn(&Place, usize)) {
+    must_be_judged(w);
     let place = w.place_with(&channel::Options::new().with_capacity(4096));
     // What is made once, and kept on purpose, is made here.
     for way in 0..6 {
@@ -28,6 +31,7 @@ fn leaves_nothing(w: &World, scenario: impl Fn(&Place, usize)) {
     if let Err(left) = before.check_within(left()) {
         panic!("{left} (after {ROUNDS} rounds)");
     }
+    must_be_judged_whole(w);
 }
 
 pub(crate) fn c7_channels_leave_nothing_behind(w: &World) {
@@ -108,4 +112,81 @@ pub(crate) fn b4_closed_brokers_leave_nothing_behind(w: &World) {
         }
         drop(connecting.join("the connect"));
     });
+}
+
+pub(crate) fn c7_many_channels_leave_nothing_behind(w: &World) {
+    let place = w.place_with(&channel::Options::new().with_capacity(4096));
+    must_not_grow(w, &CHEAP, |round| {
+        let (mut ours, mut theirs) = place.meet(1);
+        match round % 3 {
+            0 => drop((ours, theirs)),
+            1 => {
+                drop(theirs);
+                expect_all(ours.reader_mut(), 0, 0);
+            }
+            _ => {
+                ours.handle().abort();
+                assert!(theirs.read(&mut [0; 8]).is_err());
+            }
+        }
+    });
+}
+
+pub(crate) fn c7_traffic_leaves_nothing_behind(w: &World) {
+    let place = w.place_with(&channel::Options::new().with_capacity(4096));
+    let (mut ours, mut theirs) = place.meet(1);
+    let (sent, mut got) = (vec![7; 4096], vec![0; 4096]);
+    // Four large transfers, there and back.
+    let rounds = Rounds {
+        early: 16,
+        late: 64,
+    };
+    let length = w.large() / 16;
+    must_not_grow(w, &rounds, |round| {
+        let (from, to) = match round % 2 {
+            0 => (&mut ours, &mut theirs),
+            _ => (&mut theirs, &mut ours),
+        };
+        let mut at = 0;
+        while at < length {
+            let most = sent.len().min(length - at);
+            let n = from.write_timeout(&sent[..most], left()).unwrap();
+            to.read_exact_timeout(&mut got[..n], left()).unwrap();
+            at += n;
+        }
+    });
+}
+
+pub(crate) fn b1_refused_listens_leave_nothing_behind(w: &World) {
+    let place = w.place();
+    let second = w.server_named("second", &channel::Options::new());
+    must_not_grow(w, &CHEAP, |_| {
+        assert!(second.listen(&place.at).is_err(), "it is taken");
+    });
+    place.serves(7);
+}
+
+pub(crate) fn b3_refused_dials_leave_nothing_behind(w: &World) {
+    let client = w.client_named("client");
+    let at = w.subject.endpoint("nobody");
+    must_not_grow(w, &CHEAP, |_| {
+        let result = client.connect_at(&at, 7, Some(left()));
+        assert!(result.is_err(), "nobody listens there");
+    });
+}
+
+pub(crate) fn b3_strangers_leave_nothing_behind(w: &World) {
+    let (place, _ours, _theirs) = stage(w, &channel::Options::new());
+    must_not_grow(w, &CHEAP, |round| {
+        let mut bare = stranger(&place);
+        match round % 3 {
+            0 => drop(bare),
+            1 => bare.handle().abort(),
+            _ => {
+                let _ = bare.write_all(b"GET / HTTP/1.1\r\n\r\n");
+                is_sent_away(&mut bare);
+            }
+        }
+    });
+    place.serves(7);
 }

@@ -1,33 +1,44 @@
 //! B3: whoever speaks no hello costs little and disturbs nobody. Where both ends lie in one domain
-//! there are no strangers, and a transport that cannot be dialled bare has none that it would let
-//! in: these tests then have nothing to show.
+//! there are no strangers, and a transport that says that it cannot be dialled bare has none that it
+//! would let in: these tests are then not applicable.
 
 use std::time::Duration;
 
-use channel::{Channel, Options, ReadError};
+use channel::{Channel, ConnectError, DialError, Options, ReadError};
 
+use crate::suite::outcome::not_applicable;
 use crate::suite::support::left;
 use crate::suite::world::{Place, World, talk};
 
 /// A bare connection to where the broker listens: no hello of ours.
-fn stranger(place: &Place) -> Option<Channel> {
+#[track_caller]
+pub(super) fn stranger(place: &Place) -> Channel {
     let bare = place.at.clone().plain();
-    place.client.connect_at(&bare, 7, Some(left())).ok()
+    match place.client.connect_at(&bare, 7, Some(left())) {
+        Ok(channel) => channel,
+        Err(ConnectError::Dial {
+            error: DialError::Unsupported(why),
+            ..
+        }) => not_applicable(format!("it cannot be dialled bare: {why}")),
+        Err(error) => panic!(
+            "a bare dial fails ({error}); a transport that has none says so by `DialError::Unsupported`"
+        ),
+    }
 }
 
 /// A place, with a channel that must go on all the while.
-fn stage(w: &World, options: &Options) -> Option<(Place, Channel, Channel)> {
+pub(super) fn stage(w: &World, options: &Options) -> (Place, Channel, Channel) {
     if w.is_local() {
-        return None;
+        not_applicable("both ends lie in one domain: there are no strangers");
     }
     let place = w.place_with(options);
     let (ours, theirs) = place.meet(1);
-    Some((place, ours, theirs))
+    (place, ours, theirs)
 }
 
 /// Reads until it is told to go, in whatever way: an answer that says why is allowed.
 #[track_caller]
-fn is_sent_away(bare: &mut Channel) {
+pub(super) fn is_sent_away(bare: &mut Channel) {
     loop {
         match bare.read_timeout(&mut [0; 64], left()) {
             Ok(1..) => {}
@@ -39,13 +50,9 @@ fn is_sent_away(bare: &mut Channel) {
 
 /// Says something that is no hello; the listener ends it and goes on.
 fn says(w: &World, what: &[u8]) {
-    let Some((place, mut ours, mut theirs)) = stage(w, &Options::new()) else {
-        return;
-    };
+    let (place, mut ours, mut theirs) = stage(w, &Options::new());
     for _ in 0..5 {
-        let Some(mut bare) = stranger(&place) else {
-            return;
-        };
+        let mut bare = stranger(&place);
         let _ = bare.write_all(what);
         place.serves(7);
         is_sent_away(&mut bare);
@@ -67,13 +74,9 @@ pub(crate) fn b3_an_oversized_hello_disturbs_nobody(w: &World) {
 }
 
 pub(crate) fn b3_a_cut_hello_disturbs_nobody(w: &World) {
-    let Some((place, mut ours, mut theirs)) = stage(w, &Options::new()) else {
-        return;
-    };
+    let (place, mut ours, mut theirs) = stage(w, &Options::new());
     for length in 0..channel::wire::hello::MAGIC.len() {
-        let Some(mut bare) = stranger(&place) else {
-            return;
-        };
+        let mut bare = stranger(&place);
         let _ = bare.write_all(&channel::wire::hello::MAGIC[..length]);
         match length % 3 {
             0 => drop(bare),
@@ -87,12 +90,8 @@ pub(crate) fn b3_a_cut_hello_disturbs_nobody(w: &World) {
 
 pub(crate) fn b3_silent_strangers_are_sent_away(w: &World) {
     let options = Options::new().with_hello_deadline(Duration::from_millis(100));
-    let Some((place, mut ours, mut theirs)) = stage(w, &options) else {
-        return;
-    };
-    let Some(mut silent) = stranger(&place) else {
-        return;
-    };
+    let (place, mut ours, mut theirs) = stage(w, &options);
+    let mut silent = stranger(&place);
     place.serves(7);
     // At its deadline: it does not wait for ever.
     is_sent_away(&mut silent);
@@ -101,15 +100,10 @@ pub(crate) fn b3_silent_strangers_are_sent_away(w: &World) {
 }
 
 pub(crate) fn b3_many_strangers_keep_nobody_out(w: &World) {
-    let Some((place, mut ours, mut theirs)) = stage(w, &Options::new().with_max_hellos(20)) else {
-        return;
-    };
+    let (place, mut ours, mut theirs) = stage(w, &Options::new().with_max_hellos(20));
     let mut strangers = Vec::new();
     for _ in 0..60 {
-        match stranger(&place) {
-            Some(bare) => strangers.push(bare),
-            None => return,
-        }
+        strangers.push(stranger(&place));
     }
     place.serves(7);
     talk(&mut ours, &mut theirs);

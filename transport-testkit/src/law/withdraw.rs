@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use channel::{AcceptError, ConnectError, State};
 
+use crate::suite::outcome::not_applicable;
 use crate::suite::support::{Polled, eventually, left};
 use crate::suite::world::{World, connect, talk};
 
@@ -26,7 +27,7 @@ pub(crate) fn b3_an_unknown_broker_fails_at_once(w: &World) {
     let unknown = match place.at.broker() {
         Some(_) => place.at.clone().with_broker("nobody").unwrap(),
         None if w.is_local() => w.subject.endpoint("nobody"),
-        None => return,
+        None => not_applicable("its endpoints name no broker: there is none to be unknown"),
     };
     let error = connect(&place.client, &unknown, 7)
         .join("a connect to an unknown broker")

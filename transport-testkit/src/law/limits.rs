@@ -1,0 +1,183 @@
+//! C3: no limit is over much too late, or is cut down; calls that never block are fast, and what
+//! waits is left in peace.
+
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use channel::{ReadError, WriteError};
+
+use crate::suite::streams::fill;
+use crate::suite::support::{blocked, counter};
+use crate::suite::world::World;
+
+/// What a call may take beyond its limit, in the best of a few tries.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// The shortest of five times; the rest is not tried once one is below `enough`.
+pub(super) fn fastest(enough: Duration, mut once: impl FnMut() -> Duration) -> Duration {
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        best = best.min(once());
+        if best < enough {
+            break;
+        }
+    }
+    best
+}
+
+#[track_caller]
+fn is_over_in_time(what: &str, limit: Duration, mut call: impl FnMut()) {
+    let took = fastest(limit + GRACE, || {
+        let start = Instant::now();
+        call();
+        start.elapsed()
+    });
+    assert!(
+        took < limit + GRACE,
+        "{what}: a limit of {limit:?} was over after {took:?}, in the best of five tries"
+    );
+}
+
+pub(crate) fn c3_no_limit_is_over_late(w: &World) {
+    let (mut ours, mut theirs) = w.pair_of(256);
+    for limit in [0, 5, 50].map(Duration::from_millis) {
+        is_over_in_time("read", limit, || {
+            let nothing = theirs.read_timeout(&mut [0; 8], limit);
+            assert!(matches!(nothing, Err(ReadError::TimedOut)), "{nothing:?}");
+        });
+        is_over_in_time("fill_buf", limit, || {
+            let nothing = theirs.reader_mut().fill_buf_timeout(limit).map(<[u8]>::len);
+            assert!(matches!(nothing, Err(ReadError::TimedOut)), "{nothing:?}");
+        });
+    }
+    fill(theirs.writer_mut(), 1, 0);
+    for limit in [0, 5, 50].map(Duration::from_millis) {
+        is_over_in_time("write", limit, || {
+            let full = theirs.write_timeout(b"x", limit);
+            assert!(matches!(full, Err(WriteError::TimedOut)), "{full:?}");
+        });
+    }
+    ours.reader_mut().fill_buf().unwrap();
+}
+
+pub(crate) fn c3_a_long_limit_is_kept(w: &World) {
+    let place = w.place_with(&channel::Options::new().with_capacity(256));
+    let hour = Duration::from_secs(3600);
+    let (ours, theirs) = place.meet(1);
+    let handles = (ours.handle(), theirs.handle());
+    let (mut full, mut flooded) = place.meet(1);
+    fill(full.writer_mut(), 1, 0);
+    fill(flooded.writer_mut(), 2, 0);
+    let full_handles = (full.handle(), flooded.handle());
+    let reads = [(ours, hour), (theirs, Duration::MAX)];
+    let reads = reads.map(|(mut channel, limit)| {
+        blocked(move || channel.read_timeout(&mut [0; 8], limit).map(drop))
+    });
+    let writes = [(full, Duration::MAX), (flooded, hour)];
+    let writes = writes.map(|(mut channel, limit)| {
+        blocked(move || {
+            loop {
+                // A carrier may have taken a little more meanwhile.
+                if let Err(error) = channel.write_timeout(b"x", limit) {
+                    return error;
+                }
+            }
+        })
+    });
+    // Here time itself is the matter: nothing happens in it.
+    std::thread::sleep(Duration::from_millis(1100));
+    let early = reads.iter().filter(|going| going.is_over()).count();
+    assert_eq!(early, 0, "reads with an hour or more were over in a second");
+    let early = writes.iter().filter(|going| going.is_over()).count();
+    assert_eq!(
+        early, 0,
+        "writes with an hour or more were over in a second"
+    );
+    for handle in [handles.0, handles.1, full_handles.0, full_handles.1] {
+        handle.disconnect();
+    }
+    for read in reads {
+        let _ = read.join("a read with a long limit, after a disconnect");
+    }
+    for write in writes {
+        write.join("a write with a long limit, after a disconnect");
+    }
+}
+
+/// Takes the slowest of 20 tries, for the round of eight where it was fastest.
+#[track_caller]
+fn never_blocks(what: &str, mut call: impl FnMut()) {
+    let slow = Duration::from_millis(5);
+    let mut best = Duration::MAX;
+    for _ in 0..8 {
+        let mut slowest = Duration::ZERO;
+        for _ in 0..20 {
+            let start = Instant::now();
+            call();
+            slowest = slowest.max(start.elapsed());
+        }
+        best = best.min(slowest);
+        if best < slow {
+            return;
+        }
+    }
+    panic!("{what}: of 20 tries one took {best:?}, in the best of eight rounds");
+}
+
+pub(crate) fn c3_a_try_is_fast(w: &World) {
+    let (mut ours, mut theirs) = w.pair_of(256);
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    never_blocks("try_read", || drop(theirs.try_read(&mut [0; 8])));
+    never_blocks("try_fill_buf", || {
+        let _ = theirs.reader_mut().try_fill_buf().map(<[u8]>::len);
+    });
+    never_blocks("poll_read", || {
+        let _ = theirs.poll_read(&mut cx, &mut [0; 8]);
+    });
+    fill(theirs.writer_mut(), 1, 0);
+    never_blocks("try_write", || drop(theirs.try_write(b"x")));
+    never_blocks("poll_write", || {
+        let _ = theirs.poll_write(&mut cx, b"x");
+    });
+    ours.reader_mut().fill_buf().unwrap();
+}
+
+/// Polls whenever it is woken, for a tenth of a second: how often that was.
+fn wakes_for_nothing(mut poll: impl FnMut(&mut Context<'_>) -> bool) -> usize {
+    let (wakes, waker) = counter();
+    let mut cx = Context::from_waker(&waker);
+    let start = Instant::now();
+    let mut seen = 0;
+    assert!(poll(&mut cx), "there is nothing to be done");
+    while start.elapsed() < Duration::from_millis(100) {
+        if wakes.count() > seen {
+            seen = wakes.count();
+            if !poll(&mut cx) {
+                break;
+            }
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    seen
+}
+
+/// Few: a carrier that puts things off, or clears up after itself, may wake in vain now and then.
+const FEW: usize = 12;
+
+pub(crate) fn c3_what_waits_is_left_in_peace(w: &World) {
+    let (mut ours, mut theirs) = w.pair_of(256);
+    let woken = wakes_for_nothing(|cx| theirs.poll_read(cx, &mut [0; 8]).is_pending());
+    assert!(
+        woken <= FEW,
+        "a read was woken {woken} times, and no byte came"
+    );
+    fill(theirs.writer_mut(), 1, 0);
+    // A carrier may have taken a little more since.
+    while theirs.try_write(b"x").is_ok() {}
+    let woken = wakes_for_nothing(|cx| theirs.poll_write(cx, b"x").is_pending());
+    assert!(
+        woken <= FEW,
+        "a write was woken {woken} times, and no room came"
+    );
+    ours.reader_mut().fill_buf().unwrap();
+}
