@@ -106,7 +106,7 @@ pub use kth::{Limits, Run, Summary, kth_fault};
 pub use plan::{MAX_STALL, Plan, seed};
 pub use strike::Strike;
 
-use fired::Counters;
+pub(crate) use fired::Counters;
 use side::{FaultListener, Side};
 
 /// A transport that makes the one that it wraps unreliable (see the [module](self)). Cheap to clone;
@@ -136,12 +136,17 @@ impl<T: Transport> Fault<T> {
 
     /// Wraps a transport; its connections have the faults of a plan.
     pub fn new(transport: T, plan: Plan) -> Fault<T> {
+        Fault::counting(transport, plan, Arc::default())
+    }
+
+    /// As [`new`](Fault::new); what fires is counted together with that of others.
+    pub(crate) fn counting(transport: T, plan: Plan, counters: Arc<Counters>) -> Fault<T> {
         let schemes = transport.schemes().iter().map(|s| interned(s)).collect();
         Fault(Arc::new(Inner {
             transport,
             schemes,
             plan,
-            counters: Arc::default(),
+            counters,
             dialled: AtomicU64::new(0),
         }))
     }

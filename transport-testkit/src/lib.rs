@@ -15,4 +15,4 @@ pub use seed::SEED;
 pub use subject::Subject;
 #[doc(hidden)]
 pub use suite::run_test;
-pub use suite::{DEFAULT_LIMIT, Failure, Report, Suite, TESTS, Test};
+pub use suite::{DEFAULT_LIMIT, Failure, NotApplicable, Report, Suite, TESTS, Test};

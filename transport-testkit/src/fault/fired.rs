@@ -59,7 +59,7 @@ impl fmt::Display for Fired {
 
 /// What the connections of one injector count together. Relaxed: figures for whoever asks.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     pub(super) splits: Counter,
     pub(super) delays: Counter,
     pub(super) stalls: Counter,
@@ -81,7 +81,7 @@ impl Counter {
 }
 
 impl Counters {
-    pub(super) fn fired(&self) -> Fired {
+    pub(crate) fn fired(&self) -> Fired {
         Fired {
             splits: self.splits.get(),
             delays: self.delays.get(),

@@ -159,6 +159,12 @@ impl Plan {
         self
     }
 
+    /// The same faults, for domain `number` of several: each draws its own.
+    pub(crate) fn seeded(mut self, number: u64) -> Plan {
+        self.seed = self.seed.wrapping_add(number);
+        self
+    }
+
     /// The seed.
     pub fn seed(&self) -> u64 {
         self.seed

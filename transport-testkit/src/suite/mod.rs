@@ -1,6 +1,10 @@
 //! Running the tests: each on a thread of its own, with a time limit, and a report at the end.
 
 pub(crate) mod bystanders;
+mod faulty;
+pub(crate) mod growth;
+mod hung;
+pub(crate) mod outcome;
 mod report;
 pub(crate) mod streams;
 pub(crate) mod support;
@@ -9,16 +13,20 @@ pub(crate) mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use channel::transport::Transport;
 use parking_lot::{Mutex, RwLock};
 
+use crate::fault::{Counters, Plan};
 use crate::subject::Subject;
 use bystanders::Bystander;
-pub use report::{Failure, Report};
+use faulty::Faulty;
+use outcome::Outcome;
+pub use report::{Failure, NotApplicable, Report};
 pub use tests::{TESTS, Test};
 use world::World;
 
@@ -37,6 +45,8 @@ pub struct Suite {
     only: Vec<String>,
     jobs: usize,
     seed: u64,
+    /// What fires, if it is run behind faults.
+    faults: Option<Arc<Counters>>,
 }
 
 impl Suite {
@@ -48,6 +58,50 @@ impl Suite {
             only: Vec::new(),
             jobs: 1,
             seed: seed::from_environment(),
+            faults: None,
+        }
+    }
+
+    /// All tests, on the transport behind the fault injector, at `fault+SCHEME`: `make` makes what
+    /// [`Subject::add_to`] adds, for each domain anew. Its name in reports is `fault+NAME`, tests may
+    /// take twice as long, and the seed is the plan's. The run fails if no fault fired.
+    ///
+    /// Splits, delays and stalls break no promise, so every test must pass all the same (a cut is the
+    /// loss of a peer: a plan with cuts fails the suite).
+    ///
+    /// ```
+    /// # struct Memory;
+    /// # impl transport_testkit::Subject for Memory {
+    /// #     fn name(&self) -> &str { "mem" }
+    /// #     fn add_to(&self, domain: &channel::Domain) { domain.add(Mem::new()) }
+    /// #     fn endpoint(&self, broker: &str) -> channel::Endpoint { Mem::endpoint(broker).unwrap() }
+    /// # }
+    /// use channel::mem::Mem;
+    /// use transport_testkit::Suite;
+    /// use transport_testkit::fault::{Plan, seed};
+    ///
+    /// let plan = Plan::lively(seed("behind_faults"));
+    /// let report = Suite::behind_faults(Memory, Mem::new, plan).only(["C8"]).run();
+    /// report.assert_passed();
+    /// println!("{}", report.fired().unwrap());
+    /// ```
+    pub fn behind_faults<T: Transport + 'static>(
+        subject: impl Subject,
+        make: impl Fn() -> T + Send + Sync + 'static,
+        plan: Plan,
+    ) -> Suite {
+        let (seed, counters) = (plan.seed(), Arc::<Counters>::default());
+        let suite = Suite::new(Faulty {
+            name: format!("fault+{}", subject.name()),
+            subject,
+            make,
+            plan,
+            counters: counters.clone(),
+            domains: AtomicU64::new(0),
+        });
+        Suite {
+            faults: Some(counters),
+            ..suite.seed(seed).limit(2 * DEFAULT_LIMIT)
         }
     }
 
@@ -93,39 +147,51 @@ impl Suite {
         TESTS.iter().filter(|test| only(test)).collect()
     }
 
-    /// Runs the tests.
+    /// Runs the tests. Those about what is left behind come first: one that hangs holds something.
     pub fn run(self) -> Report {
         let _bystander = Bystander::enter();
         let tests = self.selected();
+        let mut order = tests.clone();
+        order.sort_by_key(|test| !test.is_alone());
         let start = Instant::now();
         let next = AtomicUsize::new(0);
-        let failures = Mutex::new(Vec::new());
+        let (failures, not_applicable) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
         thread::scope(|scope| {
             for _ in 0..self.jobs.min(tests.len()) {
                 // Relaxed: only uniqueness counts.
                 scope.spawn(|| {
                     let _bystander = Bystander::enter();
-                    while let Some(test) = tests.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if let Err(message) = self.run_one(test) {
-                            failures.lock().push(Failure { test, message });
+                    while let Some(&test) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        match self.run_one(test) {
+                            Ok(()) => {}
+                            Err(Outcome::Failed(message)) => {
+                                failures.lock().push(Failure { test, message });
+                            }
+                            Err(Outcome::NotApplicable(why)) => {
+                                not_applicable.lock().push(NotApplicable { test, why });
+                            }
                         }
                     }
                 });
             }
         });
+        let place = |test: &Test| tests.iter().position(|t| t.name == test.name);
         let mut failures = failures.into_inner();
-        let place = |failure: &Failure| tests.iter().position(|t| t.name == failure.test.name);
-        failures.sort_by_key(place);
+        failures.sort_by_key(|failure| place(failure.test));
+        let mut not_applicable = not_applicable.into_inner();
+        not_applicable.sort_by_key(|test| place(test.test));
         Report {
             subject: self.subject.name().to_owned(),
             tests,
             failures,
+            not_applicable,
+            fired: self.faults.map(|faults| faults.fired()),
             took: start.elapsed(),
             seed: self.seed,
         }
     }
 
-    fn run_one(&self, test: &'static Test) -> Result<(), String> {
+    fn run_one(&self, test: &'static Test) -> Result<(), Outcome> {
         let (_alone, _beside) = match test.is_alone() {
             true => (Some(ALONE.write()), None),
             false => (None, Some(ALONE.read())),
@@ -145,25 +211,30 @@ impl Suite {
                 let _ = thread.join();
                 result
             }
-            Err(_) => Err(format!("hangs: no end after {limit:?}")),
+            Err(_) => {
+                hung::leave(thread);
+                Err(format!("hangs: no end after {limit:?}").into())
+            }
         }
     }
 }
 
 /// Runs a test; and once more with its ends swapped if it is about a pair: the two may be quite
 /// different things below.
-fn run_for_both_ends(test: &Test, subject: &Arc<dyn Subject>, seed: u64) -> Result<(), String> {
+fn run_for_both_ends(test: &Test, subject: &Arc<dyn Subject>, seed: u64) -> Result<(), Outcome> {
     for swapped in [false, true] {
         let paired = catch_unwind(AssertUnwindSafe(|| {
             let world = World::new(subject.clone(), seed, swapped);
             (test.run)(&world);
             world.has_paired()
         }));
-        match paired.map_err(|panic| support::message(&*panic)) {
+        match paired.map_err(Outcome::of) {
             Ok(true) => {}
             Ok(false) => break,
-            Err(message) if swapped => return Err(format!("with the ends swapped: {message}")),
-            Err(message) => return Err(message),
+            Err(Outcome::Failed(message)) if swapped => {
+                return Err(format!("with the ends swapped: {message}").into());
+            }
+            Err(outcome) => return Err(outcome),
         }
     }
     Ok(())
@@ -177,5 +248,9 @@ fn run_for_both_ends(test: &Test, subject: &Arc<dyn Subject>, seed: u64) -> Resu
 pub fn run_test(subject: impl Subject, name: &str, limit: Duration) {
     let suite = Suite::new(subject).only([name]).limit(limit);
     println!("{name}: repeat with {}={}", crate::SEED, suite.seed);
-    suite.run().assert_passed();
+    let report = suite.run();
+    report.assert_passed();
+    for test in report.not_applicable() {
+        println!("{test}");
+    }
 }

@@ -14,6 +14,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::hung;
+
 thread_local! {
     /// When the test that this thread works for has to be over.
     static UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
@@ -42,8 +44,9 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// A thread of a test. Its panic is the test's.
-pub(crate) struct Going<T> {
-    thread: thread::JoinHandle<T>,
+pub(crate) struct Going<T: Send + 'static> {
+    /// Taken when it was joined.
+    thread: Option<thread::JoinHandle<T>>,
     done: mpsc::Receiver<()>,
     id: Option<u64>,
 }
@@ -61,6 +64,7 @@ pub(crate) fn go<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
         work()
     });
     let id = told.recv().ok().flatten();
+    let thread = Some(thread);
     Going { thread, done, id }
 }
 
@@ -71,20 +75,21 @@ pub(crate) fn blocked<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'stat
     going
 }
 
-impl<T> Going<T> {
+impl<T: Send + 'static> Going<T> {
     /// The result; fails the test if it does not come.
     #[track_caller]
-    pub(crate) fn join(self, what: &str) -> T {
+    pub(crate) fn join(mut self, what: &str) -> T {
         if let Err(mpsc::RecvTimeoutError::Timeout) = self.done.recv_timeout(left()) {
             panic!("hangs: {what}");
         }
-        self.thread
-            .join()
-            .unwrap_or_else(|panic| resume_unwind(panic))
+        let thread = self.thread.take().expect("joined once");
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.thread.is_finished()
+        self.thread
+            .as_ref()
+            .is_none_or(thread::JoinHandle::is_finished)
     }
 
     /// Returns when the thread sleeps and goes on sleeping, or is over. A transport that never lets
@@ -98,6 +103,17 @@ impl<T> Going<T> {
             same = if sleeps && now == last { same + 1 } else { 0 };
             last = now;
             thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl<T: Send + 'static> Drop for Going<T> {
+    /// A test that fails leaves its threads alone; those that never end hold what they hold.
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take()
+            && thread::panicking()
+        {
+            hung::leave(thread);
         }
     }
 }
