@@ -5,107 +5,99 @@
 
 mod fault_support;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use channel::mem::Mem;
 use channel::{Domain, Endpoint};
 use fault_support::{Directory, unix::Unix};
-use transport_testkit::fault::{Fault, Fired, Plan, seed};
-use transport_testkit::{DEFAULT_LIMIT, Subject, Suite};
+use transport_testkit::fault::{Plan, seed};
+use transport_testkit::{Report, Subject, Suite};
 
-/// `fault+mem:`, a world of its own in each domain.
-struct Memory {
-    seed: u64,
-    injectors: Mutex<Vec<Fault<Mem>>>,
-}
+#[global_allocator]
+static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
-impl Subject for &'static Memory {
+struct Memory;
+
+impl Subject for Memory {
     fn name(&self) -> &str {
-        "fault+mem"
+        "mem"
     }
 
     fn add_to(&self, domain: &Domain) {
-        let mut injectors = self.injectors.lock().unwrap();
-        let seed = self.seed.wrapping_add(injectors.len() as u64);
-        let fault = Fault::new(Mem::new(), Plan::lively(seed));
-        domain.add(fault.clone());
-        injectors.push(fault);
+        domain.add(Mem::new());
     }
 
     fn endpoint(&self, broker: &str) -> Endpoint {
-        Mem::endpoint(broker).unwrap().with_fault()
+        Mem::endpoint(broker).unwrap()
+    }
+
+    fn live_memory(&self) -> Option<fn() -> usize> {
+        Some(|| ALLOCATOR.current_usage())
     }
 }
 
-/// `fault+unix:`, all domains over one directory.
-struct Sockets {
-    fault: Fault<Unix>,
-}
+/// `unix:`, all domains over one directory.
+struct Sockets(Directory);
 
-impl Subject for &'static Sockets {
+impl Subject for Sockets {
     fn name(&self) -> &str {
-        "fault+unix"
+        "unix"
     }
 
     fn add_to(&self, domain: &Domain) {
-        domain.add(self.fault.clone());
+        domain.add(Unix::new(&self.0.0));
     }
 
     fn endpoint(&self, broker: &str) -> Endpoint {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let place = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
         let at = Endpoint::new("unix", &place).unwrap();
-        at.with_broker(broker).unwrap().with_fault()
+        at.with_broker(broker).unwrap()
+    }
+
+    fn live_memory(&self) -> Option<fn() -> usize> {
+        Some(|| ALLOCATOR.current_usage())
     }
 }
 
-/// Put off as they are, things take their time.
-fn faulty(suite: Suite, seed: u64) -> Suite {
-    suite.seed(seed).jobs(2).limit(2 * DEFAULT_LIMIT)
-}
-
-fn report(what: &str, fired: impl Iterator<Item = Fired>) {
-    let fired: Vec<Fired> = fired.collect();
-    let sum = |of: fn(&Fired) -> u64| fired.iter().map(of).sum::<u64>();
-    println!(
-        "{what}: {} splits, {} delays, {} stalls in {} calls",
-        sum(|f| f.splits),
-        sum(|f| f.delays),
-        sum(|f| f.stalls),
-        sum(|f| f.calls)
-    );
-    for of in [
-        |f: &Fired| f.splits,
-        |f: &Fired| f.delays,
-        |f: &Fired| f.stalls,
-    ] {
-        assert!(sum(of) > 0, "a kind of fault did not fire");
+#[track_caller]
+fn passes(report: &Report) {
+    println!("{report}");
+    report.assert_passed();
+    let fired = report.fired().expect("it was run behind faults");
+    for of in [fired.splits, fired.delays, fired.stalls] {
+        assert!(of > 0, "a kind of fault did not fire: {fired}");
     }
-    assert_eq!(sum(|f| f.cuts), 0);
+    assert_eq!(fired.cuts, 0);
 }
 
 // shows T7: over memory.
 #[test]
 fn the_suite_passes_over_faulty_memory() {
-    let seed = seed("the_suite_passes_over_faulty_memory");
-    let subject: &'static Memory = Box::leak(Box::new(Memory {
-        seed,
-        injectors: Mutex::default(),
-    }));
-    faulty(Suite::new(subject), seed).run().assert_passed();
-    let injectors = subject.injectors.lock().unwrap();
-    report("fault+mem", injectors.iter().map(Fault::fired));
+    let plan = Plan::lively(seed("the_suite_passes_over_faulty_memory"));
+    let suite = Suite::behind_faults(Memory, Mem::new, plan);
+    passes(&suite.jobs(2).run());
 }
 
 // shows T7: over sockets.
 #[test]
 fn the_suite_passes_over_faulty_sockets() {
-    let seed = seed("the_suite_passes_over_faulty_sockets");
+    let plan = Plan::lively(seed("the_suite_passes_over_faulty_sockets"));
     let directory = Directory::new();
-    let subject: &'static Sockets = Box::leak(Box::new(Sockets {
-        fault: Fault::new(Unix::new(&directory.0), Plan::lively(seed)),
-    }));
-    faulty(Suite::new(subject), seed).run().assert_passed();
-    report("fault+unix", std::iter::once(subject.fault.fired()));
+    let path = directory.0.clone();
+    let make = move || Unix::new(&path);
+    let suite = Suite::behind_faults(Sockets(directory), make, plan);
+    passes(&suite.jobs(2).run());
+}
+
+// shows T7: a run in which nothing fired is a failure, though every test passed.
+#[test]
+fn a_suite_without_a_fault_has_failed() {
+    let suite = Suite::behind_faults(Memory, Mem::new, Plan::new(7));
+    let report = suite.only(["c1_question_and_answer"]).run();
+    assert!(report.failures().is_empty() && !report.passed(), "{report}");
+    let text = report.to_string();
+    assert!(text.contains("nothing fired is a failure"), "{text}");
+    assert!(text.contains("fault+mem: 1 of 1 tests passed"), "{text}");
+    assert!(text.contains("(seed 7); 0 faults in "), "{text}");
 }
