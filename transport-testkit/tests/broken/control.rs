@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use channel::transport::{Control, Disconnect, Receipt, Totals};
 
+use crate::end::{End, wait};
 use crate::flaw::Flaw;
 use crate::transport::{Pair, State};
 
@@ -16,10 +17,19 @@ pub struct BadControl {
     pub end: usize,
 }
 
+impl BadControl {
+    fn own(&self) -> &End {
+        &self.pair.ends[self.end]
+    }
+}
+
 impl Control for BadControl {
     fn disconnect(&self, how: Disconnect) {
         if self.state.flaw == Flaw::ResetsWhenUnread && self.inner.totals().unread > 0 {
             self.pair.destroyed[self.end].store(true, SeqCst);
+        }
+        if self.state.flaw == Flaw::DisconnectBlocks {
+            wait(200);
         }
         self.pair.left[self.end].store(true, SeqCst);
         self.inner.disconnect(how);
@@ -35,20 +45,49 @@ impl Control for BadControl {
     }
 
     fn ended(&self) -> bool {
-        self.inner.ended()
+        let peer = 1 - self.end;
+        let over =
+            || self.pair.left[peer].load(SeqCst) || self.pair.ends[peer].finished.load(SeqCst);
+        self.inner.ended() || self.state.flaw == Flaw::HasEndedTooEarly && over()
     }
 
     fn totals(&self) -> Totals {
-        match self.state.flaw {
-            Flaw::CountsNothing => Totals::default(),
-            _ => self.inner.totals(),
+        if let Flaw::WakesUnderALock | Flaw::ReadsUnderALock = self.state.flaw {
+            drop(self.own().lock.lock());
         }
+        let mut totals = self.inner.totals();
+        match self.state.flaw {
+            Flaw::CountsNothing => totals = Totals::default(),
+            Flaw::ForgetsItsCounts if self.pair.left[self.end].load(SeqCst) => {
+                totals = Totals::default();
+            }
+            Flaw::CountsWhatIsOffered => totals.written = self.own().offered.load(SeqCst),
+            Flaw::CountsWhatIsLent => totals.read = self.own().lent.load(SeqCst),
+            Flaw::InventsBytesUnderway => (totals.unread, totals.unsent) = (12, 34),
+            _ => {}
+        }
+        totals
     }
 
     fn poll_receipt(&self, cx: &mut Context<'_>) -> Poll<Receipt> {
-        match self.state.flaw {
-            Flaw::AlwaysComplete => Poll::Ready(Receipt::Complete),
-            _ => self.inner.poll_receipt(cx),
+        let own = self.own();
+        match (self.state.flaw, self.inner.poll_receipt(cx)) {
+            (Flaw::AlwaysComplete, _) => Poll::Ready(Receipt::Complete),
+            (Flaw::AlwaysCompleteForTheDialler, _) if self.end == 0 => {
+                Poll::Ready(Receipt::Complete)
+            }
+            (Flaw::NothingIsUnknown, Poll::Ready(_)) if own.written.load(SeqCst) == 0 => {
+                Poll::Ready(Receipt::Unknown)
+            }
+            (Flaw::PartialOnlyOnce, Poll::Ready(Receipt::Partial { .. }))
+                if own.receipts.fetch_add(1, SeqCst) > 0 =>
+            {
+                Poll::Ready(Receipt::Unknown)
+            }
+            (Flaw::CompleteAfterAFinish, Poll::Ready(_)) if own.finished.load(SeqCst) => {
+                Poll::Ready(Receipt::Complete)
+            }
+            (_, receipt) => receipt,
         }
     }
 }

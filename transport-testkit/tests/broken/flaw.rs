@@ -19,6 +19,14 @@ pub enum Flaw {
     LosesTheLastByte,
     /// A disconnect is told ahead of the bytes that were written before it.
     EndsEarly,
+    /// Of five slices or more the last one counts as written, and is not.
+    LosesTheLastOfManySlices,
+    /// The last two of four slices or more are filled in the wrong order.
+    SwapsTheLastOfManySlices,
+    /// A partial consume hides the rest until the next fill.
+    HidesTheRest,
+    /// Bytes beyond 24 bits of a stream are spoilt.
+    SpoilsLongStreams,
     /// Leaving with bytes unread destroys what is on its way out, as a plain `close` does on TCP.
     ResetsWhenUnread,
 
@@ -37,8 +45,40 @@ pub enum Flaw {
     DisconnectLeavesFarReadAsleep,
     /// A disconnect does not wake a write of its own side.
     DisconnectLeavesOwnWriteAsleep,
+    /// The dialler's reads give up after half of their time limit.
+    DiallersReadsTimeOutEarly,
+    /// The acceptor's writes give up after half of their time limit.
+    AcceptorsWritesTimeOutEarly,
+    /// The acceptor's waiting writes are not woken by room.
+    ForgetsToWakeTheAcceptorsWrites,
+    /// A disconnect does not wake a read of its own side, if that dialled.
+    DiallersDisconnectLeavesItsReadAsleep,
+    /// Time limits are over a good while late.
+    LimitsAreLate,
+    /// No time limit is longer than half a second.
+    LimitsAreCutDown,
+    /// Now and then a poll blocks for a while.
+    PollsBlock,
+    /// What is pending is woken all the time.
+    WakesForNothing,
+    /// Wakes under a lock that totals take too.
+    WakesUnderALock,
+    /// A blocked read holds a lock that totals take too.
+    ReadsUnderALock,
+    /// A disconnect waits a while.
+    DisconnectBlocks,
+    /// A finish waits a while.
+    FinishBlocks,
+    /// A drop waits a while.
+    DropBlocks,
 
     // Ends.
+    /// An end becomes an error when it is asked for often.
+    EndsThenFails,
+    /// A loss becomes an end when it is asked for often.
+    LosesThenEnds,
+    /// Says that a stream has ended when its writer has, with bytes unread.
+    HasEndedTooEarly,
     /// A lost peer looks like an orderly end.
     HidesALoss,
     /// An orderly end looks like a lost peer.
@@ -51,6 +91,14 @@ pub enum Flaw {
     HidesADroppedReader,
     /// Says that everything was read, whatever happened.
     AlwaysComplete,
+    /// The dialler is told that everything was read, whatever happened.
+    AlwaysCompleteForTheDialler,
+    /// Nobody knows whether nothing was read.
+    NothingIsUnknown,
+    /// What the peer has read is known once, and then forgotten.
+    PartialOnlyOnce,
+    /// After a finish everything counts as read.
+    CompleteAfterAFinish,
     /// It is a bare byte stream and says that it can tell ends from losses.
     ClaimsToBeNative,
 
@@ -71,6 +119,22 @@ pub enum Flaw {
     NeverKnowsALoss,
     /// Tells no bytes.
     CountsNothing,
+    /// Counts what was given to writes, taken or not.
+    CountsWhatIsOffered,
+    /// Counts as read what is lent.
+    CountsWhatIsLent,
+    /// Tells no bytes after a disconnect.
+    ForgetsItsCounts,
+    /// Bytes are underway that nobody wrote.
+    InventsBytesUnderway,
+    /// The peer's endpoint is one of another transport.
+    NamesAnotherScheme,
+    /// After some hundred connections no more are made.
+    DiesAfterHundreds,
+    /// Connections beyond eight that are open are dropped.
+    ServesEight,
+    /// A listener that is dropped ends all others.
+    OneThatClosesEndsAll,
     /// Keeps a descriptor for each connection.
     LeaksADescriptor,
 }
@@ -81,7 +145,7 @@ impl Flaw {
         use Flaw::*;
         matches!(
             self,
-            DoublesAByte | SwapsTwoBytes | MixesChannels | LosesTheLastByte
+            DoublesAByte | SwapsTwoBytes | MixesChannels | LosesTheLastByte | SpoilsLongStreams
         )
     }
 }

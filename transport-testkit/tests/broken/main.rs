@@ -4,84 +4,24 @@
 //! The flaws lie around `mem:`, or around Unix sockets where records, listeners or dials matter. A
 //! flaw that makes calls hang costs its tests their whole time limit, which is short here; so such a
 //! one is tried on the one or two tests that it must fail, the others on all tests of the promise that
-//! they break, and the unbroken wrapper on the whole suite.
+//! they break, and the unbroken wrapper on the whole suite. What leaks is told in a program of its own
+//! (`tests/leaking.rs`), since threads of tests that hang hold things here.
 #![cfg(unix)]
 
 mod control;
+mod end;
 mod flaw;
 mod sink;
 mod source;
+mod subjects;
 mod transport;
 #[path = "../../../channel/tests/third_party/unix.rs"]
 #[allow(dead_code)]
 mod unix;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-use channel::mem::Mem;
-use channel::{Domain, Endpoint};
 use flaw::Flaw;
-use transport::Broken;
-use transport_testkit::{Report, Subject, Suite, TESTS};
-
-/// How long a test of a broken transport may take. Those that do not hang take a fraction of it.
-const LIMIT: Duration = Duration::from_secs(2);
-
-struct Memory(Flaw);
-
-impl Subject for Memory {
-    fn name(&self) -> &str {
-        "broken mem"
-    }
-
-    fn add_to(&self, domain: &Domain) {
-        domain.add(Broken::new(Box::new(Mem::new()), None, self.0));
-    }
-
-    fn endpoint(&self, broker: &str) -> Endpoint {
-        Mem::endpoint(broker).unwrap()
-    }
-}
-
-struct Sockets(Flaw, tempfile::TempDir);
-
-impl Subject for Sockets {
-    fn name(&self) -> &str {
-        "broken unix"
-    }
-
-    fn add_to(&self, domain: &Domain) {
-        let directory = self.1.path();
-        let inner = Box::new(unix::Unix::new(directory));
-        domain.add(Broken::new(inner, Some(directory.to_owned()), self.0));
-    }
-
-    fn endpoint(&self, broker: &str) -> Endpoint {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let place = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
-        Endpoint::new("unix", &place)
-            .unwrap()
-            .with_broker(broker)
-            .unwrap()
-    }
-}
-
-fn sockets(flaw: Flaw) -> Sockets {
-    Sockets(flaw, tempfile::tempdir().unwrap())
-}
-
-/// The suite must fail, name this promise, and say what was promised.
-#[track_caller]
-fn must_blame(promise: &str, report: &Report) {
-    println!("{report}");
-    assert!(report.blames(promise), "{promise} is not blamed:\n{report}");
-    for failure in report.failures() {
-        let text = report.to_string();
-        let line = format!("{}  {}: ", failure.promise(), failure.name());
-        assert!(text.contains(&line), "not in the report: {line}");
-    }
-}
+use subjects::{LIMIT, Memory, must_blame, sockets};
+use transport_testkit::{Suite, TESTS};
 
 /// One test for each flaw: the transport, the tests that are run, and the promise that is blamed.
 macro_rules! broken {
@@ -128,8 +68,57 @@ broken! {
     a_loss_that_is_not_known: Memory(NeverKnowsALoss),
         ["b3_a_lost_peer_is_not_handed_out"] => "B3";
     nothing_counted: Memory(CountsNothing), ["B7"] => "B7";
-    a_leaked_descriptor: Memory(LeaksADescriptor),
-        ["c7_channels_leave_nothing_behind"] => "C7";
+
+    the_last_of_many_slices: Memory(LosesTheLastOfManySlices),
+        ["c1_many_slices_are_written_in_order"] => "C1";
+    swapped_slices: Memory(SwapsTheLastOfManySlices),
+        ["c1_many_slices_are_filled_in_order"] => "C1";
+    a_hidden_rest: Memory(HidesTheRest), ["c1_what_was_not_consumed_stays_lent"] => "C1";
+    a_long_stream: Memory(SpoilsLongStreams), ["c1_a_very_long_stream_stays_whole"] => "C1";
+    an_end_that_fails: Memory(EndsThenFails), ["c2_an_end_is_an_end_for_everybody"] => "C2";
+    an_early_read_limit_of_one_end: Memory(DiallersReadsTimeOutEarly),
+        ["c3_a_read_never_times_out_early"] => "C3";
+    an_early_write_limit_of_one_end: Memory(AcceptorsWritesTimeOutEarly),
+        ["c3_a_write_never_times_out_early"] => "C3";
+    a_write_of_one_end_that_is_not_woken: Memory(ForgetsToWakeTheAcceptorsWrites),
+        ["c3_a_pending_write_is_woken"] => "C3";
+    late_limits: Memory(LimitsAreLate), ["c3_no_limit_is_over_late"] => "C3";
+    limits_that_are_cut_down: Memory(LimitsAreCutDown), ["c3_a_long_limit_is_kept"] => "C3";
+    polls_that_block: Memory(PollsBlock), ["c3_a_try_is_fast"] => "C3";
+    wakes_for_nothing: Memory(WakesForNothing), ["c3_what_waits_is_left_in_peace"] => "C3";
+    a_lock_around_a_readers_wake: Memory(WakesUnderALock),
+        ["c3_a_waker_may_ask_about_its_channel"] => "C3";
+    a_lock_around_a_writers_wake: Memory(WakesUnderALock),
+        ["c3_a_writers_waker_may_ask_about_its_channel"] => "C3";
+    an_own_read_of_one_end_asleep: Memory(DiallersDisconnectLeavesItsReadAsleep),
+        ["c4_a_local_disconnect_wakes_a_read"] => "C4";
+    a_disconnect_that_waits: Memory(DisconnectBlocks),
+        ["c4_a_disconnect_returns_at_once"] => "C4";
+    a_finish_that_waits: Memory(FinishBlocks), ["c5_a_finish_returns_at_once"] => "C5";
+    an_end_ahead_of_bytes: Memory(HasEndedTooEarly),
+        ["c5_nothing_has_ended_while_bytes_are_unread"] => "C5";
+    a_loss_that_becomes_an_end: Memory(LosesThenEnds),
+        ["c6_a_loss_is_a_loss_for_everybody"] => "C6";
+    a_drop_that_waits: Memory(DropBlocks), ["c7_a_drop_returns_at_once"] => "C7";
+    a_receipt_of_one_end: Memory(AlwaysCompleteForTheDialler),
+        ["c9_partial_tells_how_far_the_peer_came"] => "C9";
+    a_receipt_of_nothing: Memory(NothingIsUnknown), ["c9_an_empty_stream_is_complete"] => "C9";
+    a_receipt_that_is_forgotten: Memory(PartialOnlyOnce), ["c9_partial_stays"] => "C9";
+    a_receipt_after_a_finish: Memory(CompleteAfterAFinish),
+        ["c9_partial_after_a_finish"] => "C9";
+    the_end_after_hundreds: Memory(DiesAfterHundreds), ["b2_hundreds_come_and_go"] => "B2";
+    a_small_room: Memory(ServesEight), ["b2_a_crowd_before_the_first_accept"] => "B2";
+    a_small_room_of_sockets: sockets(ServesEight), ["b2_a_crowd_before_the_first_accept"] => "B2";
+    one_that_closes_all: Memory(OneThatClosesEndsAll),
+        ["b4_one_that_closes_ends_no_other"] => "B4";
+    snapshots_that_wait: Memory(ReadsUnderALock), ["b7_a_snapshot_waits_for_nobody"] => "B7";
+    what_was_offered: Memory(CountsWhatIsOffered), ["b7_totals_are_what_calls_told"] => "B7";
+    what_is_lent: Memory(CountsWhatIsLent), ["b7_totals_are_what_calls_told"] => "B7";
+    forgotten_counts: Memory(ForgetsItsCounts), ["b7_totals_are_what_calls_told"] => "B7";
+    bytes_underway: Memory(InventsBytesUnderway),
+        ["b7_nothing_is_underway_when_all_was_read"] => "B7";
+    another_scheme: Memory(NamesAnotherScheme),
+        ["b7_the_peer_is_of_the_same_scheme"] => "B7";
 
     ends_of_a_bare_stream: sockets(ClaimsToBeNative), ["C6"] => "C6";
     a_listener_that_dies: sockets(ListenerDies), ["b2_the_connector_comes_first"] => "B2";

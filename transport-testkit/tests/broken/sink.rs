@@ -9,8 +9,9 @@ use std::time::Instant;
 use channel::transport::{Control, Disconnect, Sink};
 
 use crate::control::BadControl;
+use crate::end::{locked, quiet, spoilt, wait};
 use crate::flaw::Flaw;
-use crate::source::{early, quiet};
+
 use crate::transport::{Pair, State};
 
 pub struct BadSink {
@@ -25,6 +26,8 @@ impl BadSink {
     fn waker(&self, waker: &Waker) -> Waker {
         match self.state.flaw {
             Flaw::ForgetsToWakeWrites => Waker::noop().clone(),
+            Flaw::ForgetsToWakeTheAcceptorsWrites if self.end == 1 => Waker::noop().clone(),
+            Flaw::WakesUnderALock => locked(waker, &self.pair, self.end),
             Flaw::DisconnectLeavesOwnWriteAsleep => quiet(waker, &self.pair, self.end),
             _ => waker.clone(),
         }
@@ -48,10 +51,24 @@ impl Sink for BadSink {
             return Poll::Pending;
         }
         let all: usize = bufs.iter().map(|buf| buf.len()).sum();
+        let own = &self.pair.ends[self.end];
+        own.offered.fetch_add(all as u64, SeqCst);
         let waker = self.waker(cx.waker());
+        let many = flaw == Flaw::LosesTheLastOfManySlices && bufs.len() >= 5;
+        let kept = &bufs[..bufs.len() - usize::from(many)];
+        let kept_size: usize = kept.iter().map(|buf| buf.len()).sum();
         let poll = self
             .inner
-            .poll_write(&mut Context::from_waker(&waker), bufs);
+            .poll_write(&mut Context::from_waker(&waker), kept);
+        if let Poll::Ready(Ok(n)) = poll {
+            own.written.fetch_add(n as u64, SeqCst);
+            if many && n == kept_size {
+                return Poll::Ready(Ok(all));
+            }
+        }
+        if flaw == Flaw::WakesForNothing && poll.is_pending() {
+            cx.waker().wake_by_ref();
+        }
         if flaw == Flaw::OneStallsAll {
             let stalls = if poll.is_pending() {
                 self.pair.number
@@ -81,6 +98,10 @@ impl Sink for BadSink {
     }
 
     fn finish(&mut self) -> io::Result<()> {
+        if self.state.flaw == Flaw::FinishBlocks {
+            wait(200);
+        }
+        self.pair.ends[self.end].finished.store(true, SeqCst);
         let finished = self.inner.finish();
         if self.state.flaw == Flaw::FinishClosesBoth {
             self.control.disconnect(Disconnect::Orderly);
@@ -89,7 +110,7 @@ impl Sink for BadSink {
     }
 
     fn write(&mut self, bufs: &[IoSlice<'_>], until: Option<Instant>) -> io::Result<usize> {
-        let until = early(until, self.state.flaw == Flaw::WritesTimeOutEarly);
+        let until = spoilt(until, self.state.flaw, self.end, false);
         ByDefault(self).write(bufs, until)
     }
 }

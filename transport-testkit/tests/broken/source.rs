@@ -3,11 +3,12 @@
 use std::io::{self, IoSliceMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use channel::transport::Source;
 
+use crate::end::{locked, quiet, spoilt, wait};
 use crate::flaw::Flaw;
 use crate::transport::{Pair, State};
 
@@ -21,38 +22,9 @@ pub struct BadSource {
     start: usize,
     waits: AtomicUsize,
     chunks: usize,
-}
-
-/// A waker that keeps quiet once the end `of` has left.
-struct Quiet {
-    waker: Waker,
-    pair: Arc<Pair>,
-    of: usize,
-}
-
-impl Wake for Quiet {
-    fn wake(self: Arc<Self>) {
-        if !self.pair.left[self.of].load(SeqCst) {
-            self.waker.wake_by_ref();
-        }
-    }
-}
-
-pub fn quiet(waker: &Waker, pair: &Arc<Pair>, of: usize) -> Waker {
-    Waker::from(Arc::new(Quiet {
-        waker: waker.clone(),
-        pair: pair.clone(),
-        of,
-    }))
-}
-
-/// Half of what is left until then.
-pub fn early(until: Option<Instant>, early: bool) -> Option<Instant> {
-    let now = Instant::now();
-    match until {
-        Some(until) if early => now.checked_add(until.saturating_duration_since(now) / 2),
-        until => until,
-    }
+    /// How often an end or a loss was told.
+    ends: usize,
+    hides: bool,
 }
 
 pub fn reset() -> io::Error {
@@ -75,6 +47,8 @@ impl BadSource {
             start: 0,
             waits: AtomicUsize::new(0),
             chunks: 0,
+            ends: 0,
+            hides: false,
         }
     }
 
@@ -89,6 +63,10 @@ impl BadSource {
                 Waker::noop().clone()
             }
             Flaw::DisconnectLeavesOwnReadAsleep => quiet(waker, &self.pair, self.end),
+            Flaw::DiallersDisconnectLeavesItsReadAsleep if self.end == 0 => {
+                quiet(waker, &self.pair, 0)
+            }
+            Flaw::WakesUnderALock => locked(waker, &self.pair, self.end),
             Flaw::DisconnectLeavesFarReadAsleep => quiet(waker, &self.pair, 1 - self.end),
             _ => waker.clone(),
         }
@@ -113,6 +91,13 @@ impl BadSource {
                     chunk[0] = byte;
                 }
                 *last = chunk.last().map(|byte| (self.pair.number, *byte));
+            }
+            Flaw::SpoilsLongStreams => {
+                let own = &self.pair.ends[self.end];
+                let from = own.consumed.fetch_add(n as u64, SeqCst);
+                if from + n as u64 > 1 << 24 {
+                    chunk[n - 1] ^= 1;
+                }
             }
             Flaw::LosesTheLastByte if self.pair.left[1 - self.end].load(SeqCst) => {
                 let mut cx = Context::from_waker(Waker::noop());
@@ -143,7 +128,29 @@ impl Source for BadSource {
         }
         let waker = self.waker(cx.waker());
         let poll = self.inner().poll_fill(&mut Context::from_waker(&waker));
+        self.hides = false;
+        let own = &self.pair.ends[self.end];
+        if let Poll::Ready(Ok(n)) = poll {
+            own.lent.store(own.consumed.load(SeqCst) + n as u64, SeqCst);
+        }
+        if let Poll::Ready(Ok(0) | Err(_)) = poll {
+            self.ends += 1;
+        }
         match (self.state.flaw, poll) {
+            (Flaw::WakesForNothing, Poll::Pending) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (Flaw::PollsBlock, Poll::Pending) => {
+                if self.waits.fetch_add(1, SeqCst) % 16 == 15 {
+                    wait(20);
+                }
+                Poll::Pending
+            }
+            (Flaw::EndsThenFails, Poll::Ready(Ok(0))) if self.ends > 30 => {
+                Poll::Ready(Err(reset()))
+            }
+            (Flaw::LosesThenEnds, Poll::Ready(Err(_))) if self.ends > 30 => Poll::Ready(Ok(0)),
             (Flaw::HidesALoss, Poll::Ready(Err(_))) => Poll::Ready(Ok(0)),
             (Flaw::InventsALoss, Poll::Ready(Ok(0))) if left => Poll::Ready(Err(reset())),
             (flaw, Poll::Ready(Ok(n))) if n > 0 && flaw.tampers() => Poll::Ready(Ok(self.take(n))),
@@ -153,6 +160,7 @@ impl Source for BadSource {
 
     fn filled(&self) -> &[u8] {
         match &self.inner {
+            _ if self.hides => &[],
             Some(inner) if !self.state.flaw.tampers() => inner.filled(),
             _ => &self.buf[self.start..],
         }
@@ -162,17 +170,44 @@ impl Source for BadSource {
         if self.state.flaw.tampers() {
             self.start += n;
         } else {
+            self.pair.ends[self.end]
+                .consumed
+                .fetch_add(n as u64, SeqCst);
             self.inner().consume(n);
+            self.hides = self.state.flaw == Flaw::HidesTheRest && n > 0;
         }
     }
 
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let read = ByDefault(self).poll_read(cx, out);
+        if let (Flaw::SwapsTheLastOfManySlices, [_, _, .., a, b]) = (self.state.flaw, out) {
+            let n = a.len().min(b.len());
+            a[..n].swap_with_slice(&mut b[..n]);
+        }
+        read
+    }
+
     fn read(&mut self, out: &mut [IoSliceMut<'_>], until: Option<Instant>) -> io::Result<usize> {
-        let until = early(until, self.state.flaw == Flaw::ReadsTimeOutEarly);
-        ByDefault(self).read(out, until)
+        let pair = self.pair.clone();
+        let _held = match self.state.flaw {
+            Flaw::ReadsUnderALock => Some(pair.ends[self.end].lock.lock()),
+            _ => None,
+        };
+        let until = spoilt(until, self.state.flaw, self.end, true);
+        Polled(self).read(out, until)
+    }
+
+    fn fill(&mut self, until: Option<Instant>) -> io::Result<usize> {
+        let until = spoilt(until, self.state.flaw, self.end, true);
+        ByDefault(self).fill(until)
     }
 }
 
-/// The trait's own blocking form.
+/// The trait's own forms, over fills.
 struct ByDefault<'a>(&'a mut BadSource);
 
 impl Source for ByDefault<'_> {
@@ -189,8 +224,36 @@ impl Source for ByDefault<'_> {
     }
 }
 
+/// The trait's own blocking form, over this one's polls.
+struct Polled<'a>(&'a mut BadSource);
+
+impl Source for Polled<'_> {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.0.poll_fill(cx)
+    }
+
+    fn filled(&self) -> &[u8] {
+        self.0.filled()
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.0.consume(n);
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_read(cx, out)
+    }
+}
+
 impl Drop for BadSource {
     fn drop(&mut self) {
+        if self.state.flaw == Flaw::DropBlocks {
+            wait(200);
+        }
         if self.state.flaw == Flaw::HidesADroppedReader {
             std::mem::forget(self.inner.take());
         }

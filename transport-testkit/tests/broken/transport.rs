@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use channel::transport::{BoxFuture, Carrier, Connection, Listener, Transport};
@@ -12,6 +12,7 @@ use channel::{DialError, Endpoint, ListenError, Options};
 use parking_lot::Mutex;
 
 use crate::control::BadControl;
+use crate::end::End;
 use crate::flaw::Flaw;
 use crate::sink::BadSink;
 use crate::source::BadSource;
@@ -26,6 +27,8 @@ pub struct State {
     pub stalls: AtomicUsize,
     /// The last byte that came, and on which connection.
     pub last: Mutex<Option<(usize, u8)>>,
+    /// How many listeners were dropped.
+    closed: AtomicUsize,
 }
 
 /// What the two ends of one connection share.
@@ -34,6 +37,7 @@ pub struct Pair {
     pub number: usize,
     pub left: [AtomicBool; 2],
     pub destroyed: [AtomicBool; 2],
+    pub ends: [End; 2],
 }
 
 pub struct Broken {
@@ -54,6 +58,7 @@ impl Broken {
                 next: AtomicUsize::new(1),
                 stalls: AtomicUsize::new(0),
                 last: Mutex::default(),
+                closed: AtomicUsize::new(0),
             }),
         }
     }
@@ -76,6 +81,10 @@ impl State {
             Flaw::ClaimsToBeNative => Carrier::Native,
             _ => connection.carrier,
         };
+        let peer = match self.flaw {
+            Flaw::NamesAnotherScheme => "other://place".parse().unwrap(),
+            _ => connection.peer,
+        };
         let control = Arc::new(BadControl {
             inner: connection.control,
             state: self.clone(),
@@ -97,7 +106,7 @@ impl State {
                 end,
             }),
             control,
-            peer: connection.peer,
+            peer,
             carrier,
         }
     }
@@ -119,6 +128,10 @@ impl Transport for Broken {
                 std::future::pending::<()>().await;
             }
             let connection = dialled?;
+            let made = self.state.next.load(SeqCst);
+            if self.state.flaw == Flaw::DiesAfterHundreds && made > 256 {
+                return Err(DialError::NotFound);
+            }
             let pair = self.state.pair();
             // Where both ends are made by this transport.
             if self.is_local() {
@@ -136,6 +149,8 @@ impl Transport for Broken {
             inner: Some(self.inner.listen(at, options)?),
             state: self.state.clone(),
             dead: false,
+            open: Vec::new(),
+            closed: self.state.closed.load(SeqCst),
         }))
     }
 
@@ -155,12 +170,17 @@ struct BadListener {
     inner: Option<Box<dyn Listener>>,
     state: Arc<State>,
     dead: bool,
+    /// The connections that it accepted, as far as they are open.
+    open: Vec<Weak<Pair>>,
+    /// How many listeners had been dropped when this one was made.
+    closed: usize,
 }
 
 const THERE: &str = "there until the drop";
 
 impl Drop for BadListener {
     fn drop(&mut self) {
+        self.state.closed.fetch_add(1, SeqCst);
         if self.state.flaw == Flaw::KeepsItsPlace {
             std::mem::forget(self.inner.take());
         }
@@ -169,7 +189,8 @@ impl Drop for BadListener {
 
 impl Listener for BadListener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Connection>> {
-        if self.dead {
+        let ends = self.state.flaw == Flaw::OneThatClosesEndsAll;
+        if self.dead || ends && self.state.closed.load(SeqCst) > self.closed {
             return Poll::Pending;
         }
         if self.state.flaw == Flaw::ListenerDies {
@@ -177,9 +198,17 @@ impl Listener for BadListener {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let inner = self.inner.as_mut().expect(THERE);
-        inner.poll_accept(cx).map_ok(|connection| {
+        let mut accepted = inner.poll_accept(cx);
+        if self.state.flaw == Flaw::ServesEight {
+            self.open.retain(|pair| pair.strong_count() > 0);
+            while self.open.len() >= 8 && matches!(accepted, Poll::Ready(Ok(_))) {
+                accepted = inner.poll_accept(cx);
+            }
+        }
+        accepted.map_ok(|connection| {
             let pair = self.state.dialled.lock().pop_front();
             let pair = pair.unwrap_or_else(|| self.state.pair());
+            self.open.push(Arc::downgrade(&pair));
             self.state.spoil(connection, pair, 1)
         })
     }
