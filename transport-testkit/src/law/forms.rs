@@ -37,14 +37,21 @@ pub(crate) fn c3_a_write_never_times_out_early(w: &World) {
     let (_ours, mut theirs) = w.pair_of(256);
     fill(theirs.writer_mut(), 1, 0);
     for limit in LIMITS.map(Duration::from_millis) {
-        let start = Instant::now();
-        let result = theirs.write_timeout(b"x", limit);
-        let took = start.elapsed();
-        assert!(matches!(result, Err(WriteError::TimedOut)), "{result:?}");
-        assert!(
-            took >= limit,
-            "a limit of {limit:?} was over after {took:?}"
-        );
+        loop {
+            let start = Instant::now();
+            let result = theirs.write_timeout(b"x", limit);
+            let took = start.elapsed();
+            // A carrier may still find some room; then it is tried again.
+            if result.is_ok() && !left().is_zero() {
+                continue;
+            }
+            assert!(matches!(result, Err(WriteError::TimedOut)), "{result:?}");
+            assert!(
+                took >= limit,
+                "a limit of {limit:?} was over after {took:?}"
+            );
+            break;
+        }
     }
 }
 
