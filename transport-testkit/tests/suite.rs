@@ -76,6 +76,35 @@ fn tests_are_chosen_by_name_or_promise() {
 }
 
 #[test]
+fn what_has_nothing_to_show_is_counted_apart() {
+    let report = Suite::new(Memory)
+        .only(["b2_one_broker_listens_at_several_places", "B1"])
+        .only(["b3_garbage_disturbs_nobody"])
+        .run();
+    report.assert_passed();
+    let of = |name: &str| {
+        let mut all = report.not_applicable().iter();
+        all.find(|test| test.name() == name).map(|test| test.why())
+    };
+    let why = of("b2_one_broker_listens_at_several_places").unwrap();
+    assert!(why.contains("found by its name"), "{why}");
+    let why = of("b3_garbage_disturbs_nobody").unwrap();
+    assert!(why.contains("no strangers"), "{why}");
+    // This program has no allocator that counts.
+    let why = of("b1_refused_listens_leave_nothing_behind").unwrap();
+    assert!(why.contains("live_memory"), "{why}");
+    let all = report.tests().len();
+    let text = report.to_string();
+    let line = format!(
+        "mem: {} of {all} tests passed, 3 not applicable in ",
+        all - 3
+    );
+    assert!(text.contains(&line), "{text}");
+    let line = "b3_garbage_disturbs_nobody\n    not applicable: both ends";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
 #[should_panic(expected = "no test and no promise \"C99\"")]
 fn a_suite_that_tests_nothing_is_refused() {
     let _ = Suite::new(Memory).only(["C99"]);

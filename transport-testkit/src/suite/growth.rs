@@ -35,7 +35,7 @@ pub(crate) fn must_be_judged(w: &World) {
     let hung = hung::count();
     if hung > 0 {
         not_applicable(format!(
-            "not judged: {hung} threads of tests that hang still hold things"
+            "not judged: {hung} tests (or threads of theirs) hang and still hold things"
         ));
     }
     if !cfg!(target_os = "linux") && w.subject.live_memory().is_none() {
