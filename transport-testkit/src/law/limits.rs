@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use channel::{ReadError, WriteError};
 
 use crate::suite::streams::fill;
-use crate::suite::support::{blocked, counter};
+use crate::suite::support::{blocked, counter, left};
 use crate::suite::world::World;
 
 /// What a call may take beyond its limit, in the best of a few tries.
-const GRACE: Duration = Duration::from_millis(100);
+const GRACE: Duration = Duration::from_millis(200);
 
 /// The shortest of five times; the rest is not tried once one is below `enough`.
 pub(super) fn fastest(enough: Duration, mut once: impl FnMut() -> Duration) -> Duration {
@@ -53,8 +53,14 @@ pub(crate) fn c3_no_limit_is_over_late(w: &World) {
     fill(theirs.writer_mut(), 1, 0);
     for limit in [0, 5, 50].map(Duration::from_millis) {
         is_over_in_time("write", limit, || {
-            let full = theirs.write_timeout(b"x", limit);
-            assert!(matches!(full, Err(WriteError::TimedOut)), "{full:?}");
+            // A carrier may still find some room; then it is tried again.
+            loop {
+                match theirs.write_timeout(b"x", limit) {
+                    Err(WriteError::TimedOut) => break,
+                    Ok(_) if !left().is_zero() => {}
+                    other => panic!("{other:?}"),
+                }
+            }
         });
     }
     ours.reader_mut().fill_buf().unwrap();
@@ -107,7 +113,7 @@ pub(crate) fn c3_a_long_limit_is_kept(w: &World) {
 /// Takes the slowest of 20 tries, for the round of eight where it was fastest.
 #[track_caller]
 fn never_blocks(what: &str, mut call: impl FnMut()) {
-    let slow = Duration::from_millis(5);
+    let slow = Duration::from_millis(15);
     let mut best = Duration::MAX;
     for _ in 0..8 {
         let mut slowest = Duration::ZERO;

@@ -9,7 +9,7 @@ use crate::suite::streams::{expect_all, fill};
 use crate::suite::world::World;
 
 /// What counts as at once, in the best of a few tries.
-const AT_ONCE: Duration = Duration::from_millis(50);
+const AT_ONCE: Duration = Duration::from_millis(120);
 
 /// An end that has full buffers on both its ways leaves, and does not wait for that; what it wrote
 /// arrives.
