@@ -45,6 +45,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The tests of a transport have it shorter: [`Suite::behind_faults`](crate::Suite::behind_faults) runs
+//! the whole suite through the injector.
+//!
 //! # Faults
 //!
 //! `fault+SCHEME` is in a domain beside `SCHEME`, or without it. What the [`Plan`] of the transport
