@@ -5,6 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::future::Future;
 use std::io::IoSlice;
+use std::time::Duration;
 
 use channel::Options;
 use common::*;
@@ -55,6 +56,13 @@ fn allocations(work: impl FnOnce()) -> usize {
 }
 
 const ROUNDS: usize = 1000;
+
+/// What a thread allocates when it sleeps for the first time is its own, no message's: it sleeps here,
+/// before anything is counted.
+fn sleep_once(queue: &MessageQueue) {
+    let none = queue.receive_timeout(Duration::from_millis(1));
+    assert!(matches!(none, Err(ReceiveError::TimedOut)), "{none:?}");
+}
 
 /// Counts for many messages of `length` bytes, once messages have gone around the buffer's end a few
 /// times (what is gathered then keeps its memory).
@@ -115,6 +123,7 @@ fn allocations_of_large_messages() {
     const LENGTH: usize = 1 << 20;
     within("large messages", || {
         let (a, b) = queues();
+        sleep_once(&b);
         let sending = std::thread::spawn(move || {
             let bytes = vec![1; LENGTH];
             for _ in 0..20 {
@@ -139,6 +148,7 @@ fn allocations_of_large_vectors() {
     const LENGTH: usize = 2 << 20;
     within("large vectors", || {
         let (a, b) = queues();
+        sleep_once(&b);
         let sending = std::thread::spawn(move || {
             let bytes = vec![1; LENGTH];
             for _ in 0..11 {
