@@ -25,15 +25,20 @@ static CLOSING: AtomicUsize = AtomicUsize::new(0);
 
 /// Discards what comes, until the peer's end or until the time to linger is over.
 pub(crate) fn discard(socket: Arc<Socket>) {
-    let Some(queue) = queue() else { return };
     // Relaxed: a count that guards nothing.
     if CLOSING.fetch_add(1, Ordering::Relaxed) >= MOST_CLOSING {
         CLOSING.fetch_sub(1, Ordering::Relaxed);
         tracing::warn!(target: "transport_tcp", "too many connections are closing: one is cut short");
         return;
     }
+    spawn(discard_all(socket, Counted));
+}
+
+/// Runs a future that never blocks to its end.
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    let Some(queue) = queue() else { return };
     let job = Arc::new(Job {
-        future: Mutex::new(Some(Box::pin(discard_all(socket, Counted)))),
+        future: Mutex::new(Some(Box::pin(future))),
         queued: AtomicBool::new(false),
         queue,
     });

@@ -16,10 +16,17 @@ use crate::address::{Lookup, MOST_ADDRESSES, Place};
 use crate::error::{Failure, Failures};
 use crate::settings::Settings;
 
-/// A connected stream, in non-blocking mode. Dropping the future cancels; a look-up that is under way then
-/// ends unheard on its thread.
-pub(crate) async fn dial(to: &Endpoint, lookup: &Lookup) -> Result<Async<TcpStream>, DialError> {
-    let settings = Settings::of(to)?;
+/// What `secure` makes of a connected stream, which is in non-blocking mode: an address counts as reached
+/// once it has. Dropping the future cancels; a look-up that is under way then ends unheard on its thread.
+pub(crate) async fn dial<T, F>(
+    to: &Endpoint,
+    settings: &Settings,
+    lookup: &Lookup,
+    secure: impl Fn(Async<TcpStream>, SocketAddr) -> F,
+) -> Result<T, DialError>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
     let place = Place::parse(to.authority()).map_err(DialError::Unsupported)?;
     let addresses = match place {
         Place::Address(address) => vec![address],
@@ -32,10 +39,13 @@ pub(crate) async fn dial(to: &Endpoint, lookup: &Lookup) -> Result<Async<TcpStre
     };
     let mut failures = Vec::new();
     for address in addresses.into_iter().take(MOST_ADDRESSES) {
-        match connect(address, &settings).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => {
-                let failure = Failure::of(address, settings.connect_timeout, error);
+        let reached = match connect(address, settings).await {
+            Ok(stream) => secure(stream, address).await,
+            Err(error) => Err(Failure::of(address, settings.connect_timeout, error)),
+        };
+        match reached {
+            Ok(reached) => return Ok(reached),
+            Err(failure) => {
                 tracing::debug!(target: "transport_tcp", endpoint = %to, %failure, "connect failed");
                 failures.push(failure);
             }

@@ -15,10 +15,8 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::address::{Lookup, Place, any};
-use crate::seats::Seats;
+use crate::seats::{Seat, Seats};
 use crate::settings::Settings;
-use crate::socket::connection;
-use crate::transport::SCHEME;
 
 /// When the process or the system has run out of something (descriptors, say), the next connection is taken
 /// in after so long: soon enough for whoever waits in the backlog, and no busy loop.
@@ -26,7 +24,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// So many connections that come to nothing are passed over in one poll, before others get their turn.
 const PASSED_OVER: usize = 16;
 
+/// What is made of an accepted stream.
+pub(crate) type Open =
+    dyn Fn(Async<TcpStream>, Endpoint, &Options, Option<Seat>) -> Connection + Send;
+
 pub(crate) struct TcpListening {
+    open: Box<Open>,
     listener: Async<TcpListener>,
     local: Endpoint,
     settings: Settings,
@@ -41,9 +44,10 @@ impl TcpListening {
     pub(crate) fn start(
         at: &Endpoint,
         options: &Options,
+        settings: Settings,
         lookup: &Lookup,
+        open: Box<Open>,
     ) -> Result<TcpListening, ListenError> {
-        let settings = Settings::of(at)?;
         let place = Place::parse(at.authority()).map_err(ListenError::Unsupported)?;
         let listener = bind_first(&addresses(&place, lookup)?, &settings, at)?;
         let bound = listener.local_addr()?;
@@ -53,6 +57,7 @@ impl TcpListening {
             _ => bound.to_string(),
         };
         Ok(TcpListening {
+            open,
             listener: Async::new(listener)?,
             local: at.clone().with_authority(&authority)?,
             seats: settings.per_peer.map(Seats::new),
@@ -76,10 +81,11 @@ impl TcpListening {
             self.settings.apply(&SockRef::from(&stream))?;
         }
         let plain = self.local.is_plain();
-        let peer = Endpoint::new(SCHEME, &from.to_string()).map_err(io::Error::from)?;
+        let peer =
+            Endpoint::new(self.local.scheme(), &from.to_string()).map_err(io::Error::from)?;
         let peer = if plain { peer.plain() } else { peer };
         let stream = Async::new(stream)?;
-        Ok(Some(connection(stream, peer, &self.options, plain, seat)))
+        Ok(Some((self.open)(stream, peer, &self.options, seat)))
     }
 
     /// Passes over what concerns one connection; rests if it concerns all.
@@ -214,7 +220,7 @@ mod tests {
     #[test]
     fn accepted_connections_have_the_settings() {
         let at = "tcp://127.0.0.1:0?keepalive=77&keepalive-interval=7&keepalive-count=5";
-        let settings = Settings::of(&at.parse().unwrap()).unwrap();
+        let settings = Settings::of(&at.parse().unwrap(), &[]).unwrap();
         let listener = bind(([127, 0, 0, 1], 0).into(), &settings).unwrap();
         let connecting = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();

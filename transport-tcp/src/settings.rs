@@ -45,8 +45,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn of(endpoint: &Endpoint) -> Result<Settings, BadOption> {
-        endpoint.check_options(&KNOWN)?;
+    /// `more`: options that mean something to others.
+    pub(crate) fn of(endpoint: &Endpoint, more: &[&str]) -> Result<Settings, BadOption> {
+        endpoint.check_options(&[&KNOWN, more].concat())?;
         let number = |key, range| number(endpoint, key, range);
         let keepalive = number("keepalive", 0..=MOST_SECONDS)?.unwrap_or(KEEPALIVE);
         let interval = number("keepalive-interval", 1..=MOST_SECONDS)?;

@@ -57,18 +57,8 @@ pub(crate) fn connection(
     plain: bool,
     seat: Option<Seat>,
 ) -> Connection {
-    let state = Arc::new(State::default());
-    let socket = Arc::new(Socket {
-        stream,
-        state: state.clone(),
-        linger: options.linger(),
-        plain,
-        _seat: seat,
-    });
-    let control = TcpControl {
-        socket: Arc::downgrade(&socket),
-        state,
-    };
+    let socket = Socket::open(stream, options, plain, seat);
+    let control = TcpControl::of(&socket);
     let capacity = options.capacity(options.port()).clamp(1, READ_AHEAD);
     Connection {
         source: Box::new(TcpSource::new(socket.clone(), capacity)),
@@ -80,6 +70,21 @@ pub(crate) fn connection(
 }
 
 impl Socket {
+    pub(crate) fn open(
+        stream: Async<TcpStream>,
+        options: &Options,
+        plain: bool,
+        seat: Option<Seat>,
+    ) -> Arc<Socket> {
+        Arc::new(Socket {
+            stream,
+            state: Arc::default(),
+            linger: options.linger(),
+            plain,
+            _seat: seat,
+        })
+    }
+
     pub(crate) fn read(&self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         self.stream.get_ref().read_vectored(out)
     }
@@ -219,9 +224,18 @@ impl Socket {
     }
 }
 
-struct TcpControl {
+pub(crate) struct TcpControl {
     socket: Weak<Socket>,
     state: Arc<State>,
+}
+
+impl TcpControl {
+    pub(crate) fn of(socket: &Arc<Socket>) -> TcpControl {
+        TcpControl {
+            socket: Arc::downgrade(socket),
+            state: socket.state.clone(),
+        }
+    }
 }
 
 impl Control for TcpControl {

@@ -1,5 +1,6 @@
 //! The transport itself.
 
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,10 +11,8 @@ use channel::{DialError, Endpoint, ListenError, Options};
 use crate::address::{Lookup, ask_the_system};
 use crate::dial::dial;
 use crate::listener::TcpListening;
+use crate::settings::Settings;
 use crate::socket::connection;
-
-/// The scheme.
-pub(crate) const SCHEME: &str = "tcp";
 
 /// The transport `tcp:`, to be added to a [`Domain`](channel::Domain). See the crate's documentation.
 ///
@@ -63,7 +62,7 @@ impl std::fmt::Debug for Tcp {
 
 impl Transport for Tcp {
     fn schemes(&self) -> &[&str] {
-        &[SCHEME]
+        &["tcp"]
     }
 
     fn dial<'a>(
@@ -72,12 +71,27 @@ impl Transport for Tcp {
         options: &'a Options,
     ) -> BoxFuture<'a, Result<Connection, DialError>> {
         Box::pin(async move {
-            let stream = dial(to, &self.lookup).await?;
-            Ok(connection(stream, to.clone(), options, to.is_plain(), None))
+            let settings = Settings::of(to, &[])?;
+            dial(to, &settings, &self.lookup, |stream, _| {
+                let connection = connection(stream, to.clone(), options, to.is_plain(), None);
+                ready(Ok(connection))
+            })
+            .await
         })
     }
 
     fn listen(&self, at: &Endpoint, options: &Options) -> Result<Box<dyn Listener>, ListenError> {
-        Ok(Box::new(TcpListening::start(at, options, &self.lookup)?))
+        let settings = Settings::of(at, &[])?;
+        let plain = at.is_plain();
+        let open = move |stream, peer, options: &Options, seat| {
+            connection(stream, peer, options, plain, seat)
+        };
+        Ok(Box::new(TcpListening::start(
+            at,
+            options,
+            settings,
+            &self.lookup,
+            Box::new(open),
+        )?))
     }
 }
