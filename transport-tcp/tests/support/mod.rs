@@ -1,6 +1,8 @@
 //! What several test programs share.
 #![allow(dead_code)]
 
+pub mod cable;
+
 use std::time::{Duration, Instant};
 
 use channel::{Broker, Channel, Domain, Endpoint};
