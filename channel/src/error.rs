@@ -26,6 +26,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::endpoint::{Endpoint, EndpointError};
+use crate::wire::hello::Version;
 
 /// A capacity that cannot be had.
 pub use ringbuf_core::CapacityError;
@@ -131,9 +132,21 @@ pub enum ConnectError {
         /// What it said.
         reason: String,
     },
-    /// What answered does not speak this protocol, or another version of it.
+    /// What answered speaks another version of this protocol.
     #[error(
-        "{endpoint} does not answer as a broker: {reason}; is it a plain service (then use +plain) or another version?"
+        "{endpoint} speaks version {theirs} of the protocol, this end version {ours}: update the older of the two"
+    )]
+    Version {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// The version of this end.
+        ours: Version,
+        /// The version of the far side.
+        theirs: Version,
+    },
+    /// What answered does not speak this protocol.
+    #[error(
+        "{endpoint} does not answer as a broker: {reason}; is it a plain service (then use +plain)?"
     )]
     Protocol {
         /// The endpoint.
@@ -268,6 +281,7 @@ into_io!(ConnectError:
     TimedOut { .. } => io::ErrorKind::TimedOut,
     WouldBlock { .. } => io::ErrorKind::WouldBlock,
     Refused { .. } => io::ErrorKind::ConnectionRefused,
+    Version { .. } => io::ErrorKind::Unsupported,
     Protocol { .. } => io::ErrorKind::InvalidData,
     Lost { .. } => io::ErrorKind::ConnectionReset,
     Dial { error: DialError::Io(error), .. } => error.kind(),

@@ -11,7 +11,9 @@ use crate::error::ConnectError;
 use crate::options::Options;
 use crate::records;
 use crate::transport::{Carrier, Connection, Sink, Source};
-use crate::wire::hello::{Hello, HelloDecoder, HelloError, Message, Refusal, Refused, Role, Step};
+use crate::wire::hello::{
+    Hello, HelloDecoder, HelloError, Message, Refusal, Refused, Role, Step, Version,
+};
 pub(crate) use acceptor::{Desk, read_hello, receive_connector};
 
 /// Why no message came.
@@ -79,6 +81,11 @@ pub(crate) async fn connect(
     };
     let failed = |failed| match failed {
         Failed::Lost(error) => lost(error),
+        Failed::Protocol(HelloError::VersionMismatch { ours, theirs }) => ConnectError::Version {
+            endpoint: endpoint.clone(),
+            ours,
+            theirs,
+        },
         Failed::Protocol(error) => ConnectError::Protocol {
             endpoint: endpoint.clone(),
             reason: error.to_string(),
@@ -113,6 +120,11 @@ fn refusal(refused: Refused, endpoint: &Endpoint, broker: &str) -> ConnectError 
         },
         Refusal::Closed => ConnectError::Closed {
             broker: endpoint.to_string(),
+        },
+        Refusal::VersionMismatch => ConnectError::Version {
+            endpoint: endpoint.clone(),
+            ours: Version::CURRENT,
+            theirs: refused.version,
         },
         // The peer's text is printed escaped: it may hold anything.
         reason => ConnectError::Refused {

@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 pub mod cable;
+pub mod foreign;
+pub mod process;
 
 use std::time::{Duration, Instant};
 
