@@ -14,3 +14,4 @@ pub mod messages;
 pub mod pipes;
 pub mod report;
 pub mod rings;
+pub mod sockets;

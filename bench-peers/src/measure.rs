@@ -106,6 +106,8 @@ pub enum Wanted {
     TimesBestPeer(f64),
     /// The same against one contestant.
     Times(f64, &'static str),
+    /// At least that many times as fast as one contestant, whatever the unit.
+    Speed(f64, &'static str),
     /// Only to be stated.
     Nothing,
 }
@@ -169,6 +171,13 @@ impl Row {
         self
     }
 
+    /// Has every contestant do `amount` units of work once.
+    pub fn once(&mut self, amount: u64) {
+        for contestant in &mut self.contestants {
+            (contestant.work)(amount);
+        }
+    }
+
     fn figure(&self, amount: u64, elapsed: Duration) -> f64 {
         let nanos = elapsed.as_secs_f64() * 1e9;
         match self.unit {
@@ -188,6 +197,15 @@ impl Row {
             .iter()
             .find(|c| c.name == name)
             .map(|c| median(&c.figures))
+    }
+
+    /// How many times as fast as the contestant named `base` one with that figure is.
+    pub fn speed(&self, figure: f64, base: &str) -> Option<f64> {
+        let base = self.median(base)?;
+        Some(match self.unit {
+            Unit::Nanos => base / figure,
+            Unit::GigabytesPerSecond | Unit::MillionsPerSecond => figure / base,
+        })
     }
 
     /// The name and median of ours; of several, the best.

@@ -8,6 +8,7 @@ mod vectors;
 #[cfg(feature = "zmq")]
 mod zeromq;
 
+pub(crate) use measures::{glance, number_of, period, sum};
 pub use measures::{grain, round_trip, stream, stream_unseen};
 #[cfg(feature = "nng")]
 pub use nanomsg::Nng;

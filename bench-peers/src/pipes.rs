@@ -269,7 +269,7 @@ pub fn echo<P: Pair>(place: Place, capacity: usize, slice: usize, times: u64) ->
 /// Adds the bytes of a stream from place `at` on to a sum of its 64-bit words:
 /// it does not matter in what pieces they came.
 #[inline]
-fn look_at(sum: &mut u64, at: usize, bytes: &[u8]) {
+pub(crate) fn look_at(sum: &mut u64, at: usize, bytes: &[u8]) {
     let one = |i: usize, byte: u8| u64::from(byte) << (8 * ((at + i) % 8));
     let ragged = (at.next_multiple_of(8) - at).min(bytes.len());
     let (before, rest) = bytes.split_at(ragged);

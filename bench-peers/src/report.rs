@@ -28,13 +28,17 @@ pub fn verdict(row: &Row) -> Verdict {
         _ => row.ours().unwrap_or(("", f64::NAN)),
     };
     let (against, base) = match row.wanted {
-        Wanted::Times(_, name) => (name.to_owned(), row.median(name)),
+        Wanted::Times(_, name) | Wanted::Speed(_, name) => (name.to_owned(), row.median(name)),
         _ => match row.best_peer() {
             Some((name, figure)) => (name.to_owned(), Some(figure)),
             None => (String::new(), None),
         },
     };
-    let ratio = base.map(|base| ours / base).filter(|r| r.is_finite());
+    let ratio = match row.wanted {
+        Wanted::Speed(_, name) => row.speed(ours, name),
+        _ => base.map(|base| ours / base),
+    };
+    let ratio = ratio.filter(|ratio| ratio.is_finite());
     let bound = match row.unit {
         Unit::Nanos => "at most",
         Unit::GigabytesPerSecond | Unit::MillionsPerSecond => "at least",
@@ -65,6 +69,11 @@ pub fn verdict(row: &Row) -> Verdict {
         Wanted::Times(times, name) => (
             format!("{bound} {times} × {name}"),
             holds(times),
+            ratio.unwrap_or(f64::NAN) / times - 1.0,
+        ),
+        Wanted::Speed(times, name) => (
+            format!("at least {times} × {name}"),
+            ratio.map(|ratio| ratio >= times),
             ratio.unwrap_or(f64::NAN) / times - 1.0,
         ),
         Wanted::Nothing => ("stated only".into(), None, f64::NAN),
@@ -136,6 +145,15 @@ fn spread(c: &Contestant) -> f64 {
 /// A Markdown table of the rows; columns are all contestants in order of first
 /// appearance.
 pub fn markdown(rows: &[Row]) -> String {
+    table(rows, None)
+}
+
+/// The same; each figure is followed by how many times as fast as the contestant named `base` it is.
+pub fn markdown_against(rows: &[Row], base: &str) -> String {
+    table(rows, Some(base))
+}
+
+fn table(rows: &[Row], base: Option<&str>) -> String {
     let mut names: Vec<&str> = Vec::new();
     for contestant in rows.iter().flat_map(|row| &row.contestants) {
         if !names.contains(&contestant.name) {
@@ -163,12 +181,16 @@ pub fn markdown(rows: &[Row]) -> String {
                 let _ = write!(out, " |");
                 continue;
             };
-            let figure = number(row.unit, quantile(&c.figures, 0.5));
+            let median = quantile(&c.figures, 0.5);
+            let figure = number(row.unit, median);
+            let speed = base.filter(|base| base != name);
+            let speed = speed.and_then(|base| row.speed(median, base));
+            let speed = speed.map_or(String::new(), |speed| format!(" ({speed:.2})"));
             let mark = if c.disturbed > 0 { "\\*" } else { "" };
             let _ = match c.role {
-                Role::Ours if ours == Some(c.name) => write!(out, " **{figure}**{mark} |"),
-                Role::Peer if best == Some(c.name) => write!(out, " _{figure}_{mark} |"),
-                _ => write!(out, " {figure}{mark} |"),
+                Role::Ours if ours == Some(c.name) => write!(out, " **{figure}**{mark}{speed} |"),
+                Role::Peer if best == Some(c.name) => write!(out, " _{figure}_{mark}{speed} |"),
+                _ => write!(out, " {figure}{mark}{speed} |"),
             };
         }
         let verdict = verdict(row);
@@ -312,6 +334,12 @@ pub struct Options {
     /// Only rows whose key contains one of these (`--only list` prints the keys)
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
+    /// Only contestants of these names, to look at one of them with a profiler
+    #[arg(long, value_delimiter = ',')]
+    pub who: Vec<String>,
+    /// Measure nothing: do that many units of work once, for a program that counts system calls
+    #[arg(long)]
+    pub once: Option<u64>,
     /// The two cores that threads are pinned to
     #[arg(long, value_delimiter = ',', default_values_t = [0, 1])]
     pub cores: Vec<usize>,
@@ -341,11 +369,27 @@ impl Options {
             }
             std::process::exit(0);
         }
-        rows.into_iter()
-            .filter(|row| {
-                self.only.is_empty() || self.only.iter().any(|only| row.key.contains(only))
-            })
-            .collect()
+        let wanted =
+            |row: &Row| self.only.is_empty() || self.only.iter().any(|only| row.key.contains(only));
+        let mut rows: Vec<Row> = rows.into_iter().filter(wanted).collect();
+        if !self.who.is_empty() {
+            for row in &mut rows {
+                row.contestants
+                    .retain(|c| self.who.iter().any(|who| who == c.name));
+            }
+        }
+        rows
+    }
+
+    /// Does what `--once` asks for; whether it was given.
+    pub fn once(&self, rows: &mut [Row]) -> bool {
+        let Some(amount) = self.once else {
+            return false;
+        };
+        for row in rows {
+            row.once(amount);
+        }
+        true
     }
 
     /// Prints and writes the report.

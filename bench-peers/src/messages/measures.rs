@@ -7,7 +7,7 @@ use crate::rings::pattern;
 use std::hint::black_box;
 
 /// Bytes of the pattern that a stream repeats, message by message.
-fn period(size: usize) -> usize {
+pub(crate) fn period(size: usize) -> usize {
     size.max(4096)
 }
 
@@ -18,7 +18,7 @@ pub fn grain(size: usize) -> u64 {
 
 /// Adds up the 64-bit words of a message.
 #[inline]
-fn sum(message: &[u8]) -> u64 {
+pub(crate) fn sum(message: &[u8]) -> u64 {
     let (words, rest) = message.as_chunks::<8>();
     let words = words.iter().map(|word| u64::from_le_bytes(*word));
     let rest = rest.iter().map(|byte| u64::from(*byte));
@@ -27,7 +27,7 @@ fn sum(message: &[u8]) -> u64 {
 
 /// Adds up every eighth word, so that every cache line is looked at.
 #[inline]
-fn glance(message: &[u8]) -> u64 {
+pub(crate) fn glance(message: &[u8]) -> u64 {
     let (words, _) = message.as_chunks::<8>();
     words
         .iter()
@@ -168,6 +168,6 @@ pub fn round_trip<P: Pair>(cores: [usize; 2], capacity: usize, size: usize, time
     })
 }
 
-fn number_of(question: &[u8]) -> u64 {
+pub(crate) fn number_of(question: &[u8]) -> u64 {
     u64::from_le_bytes(*question.first_chunk().expect("at least 8 B"))
 }
