@@ -11,7 +11,8 @@ use channel::{AcceptError, Broker, Channel, ConnectError, Endpoint, ReadError, R
 use channel::{State, WriteError};
 use message_queue::codec::Truncated;
 use message_queue::{MessageQueue, ReceiveError};
-use support::cable::{Cable, FAR, connections, say, with_cable};
+use support::cable::{Cable, FAR, say, with_cable};
+use support::kernel::connections;
 use support::{LIMIT, at, client, eventually, listen, meet, pattern, talk};
 use transport_tcp::{Failure, Failures};
 

@@ -133,26 +133,3 @@ impl Drop for Cable {
         let _ = self.holder.wait();
     }
 }
-
-/// What the system tells of one connection.
-pub struct Connection {
-    /// Bytes that have left, or wait to, and that the peer has not acknowledged.
-    pub unacknowledged: u32,
-    /// How many times the oldest of them was sent again.
-    pub sent_again: u32,
-}
-
-/// The connections of the machine on which the calling thread stands.
-pub fn connections() -> Vec<Connection> {
-    let table = std::fs::read_to_string("/proc/thread-self/net/tcp").unwrap();
-    let number = |text: &str| u32::from_str_radix(text, 16).unwrap();
-    let of_line = |line: &str| {
-        let fields: Vec<_> = line.split_whitespace().collect();
-        // Number, local, remote, state, queues, timer, retransmissions; `01` is an open connection.
-        (fields[3] == "01").then(|| Connection {
-            unacknowledged: number(fields[4].split_once(':').unwrap().0),
-            sent_again: number(fields[6]),
-        })
-    };
-    table.lines().skip(1).filter_map(of_line).collect()
-}

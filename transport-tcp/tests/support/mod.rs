@@ -3,6 +3,7 @@
 
 pub mod cable;
 pub mod foreign;
+pub mod kernel;
 pub mod process;
 
 use std::time::{Duration, Instant};
