@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::acceptor::Acceptor;
 use crate::channel::Channel;
-use crate::connect::{self, NEVER, Target};
+use crate::connect::{self, Attempt, Target};
 use crate::domain::Domain;
 use crate::endpoint::Endpoint;
 use crate::error::{AcceptError, BrokerError, ConnectError, ListenError};
@@ -255,12 +255,14 @@ impl Broker {
     }
 
     fn try_connect_to(&self, target: Target<'_>, port: u16) -> Result<Channel, ConnectError> {
-        let last = AtomicBool::new(true);
-        let future = connect::connect(self, target, port, &self.0.options, &last);
+        let attempt = Attempt::default();
+        // Relaxed: the same thread reads it.
+        attempt.last.store(true, Ordering::Relaxed);
+        let future = connect::connect(self, target, port, &self.0.options, &attempt);
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(ConnectError::WouldBlock {
-                to: target.to_string(),
+                to: attempt.about(target),
                 port,
             }),
         }
@@ -308,7 +310,8 @@ impl Broker {
         let (broker, name) = (self.clone(), name.to_owned());
         async move {
             let options = &broker.0.options;
-            connect::connect(&broker, Target::Name(&name), port, options, &NEVER).await
+            let attempt = Attempt::default();
+            connect::connect(&broker, Target::Name(&name), port, options, &attempt).await
         }
     }
 
@@ -356,7 +359,7 @@ impl Broker {
                 Target::Endpoint(&endpoint),
                 port,
                 &broker.0.options,
-                &NEVER,
+                &Attempt::default(),
             )
             .await
         }
@@ -369,17 +372,17 @@ impl Broker {
         options: &Options,
         until: Option<Instant>,
     ) -> Result<Channel, ConnectError> {
-        let last = AtomicBool::new(false);
-        let mut future = pin!(connect::connect(self, target, port, options, &last));
+        let attempt = Attempt::default();
+        let mut future = pin!(connect::connect(self, target, port, options, &attempt));
         if let Some(result) = wait::block_on(until, |cx| future.as_mut().poll(cx)) {
             return result;
         }
         // Relaxed: the same thread reads it.
-        last.store(true, Ordering::Relaxed);
+        attempt.last.store(true, Ordering::Relaxed);
         match future.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(ConnectError::TimedOut {
-                to: target.to_string(),
+                to: attempt.about(target),
                 port,
             }),
         }

@@ -5,6 +5,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use parking_lot::Mutex;
+
 use crate::broker::{Broker, BrokerInner};
 use crate::channel::Channel;
 use crate::endpoint::Endpoint;
@@ -30,18 +32,33 @@ impl fmt::Display for Target<'_> {
     }
 }
 
-/// Of a connect that has no last poll: it is dropped, or goes on to its end.
-pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
+/// What a connect and whoever polls it tell each other.
+#[derive(Default)]
+pub(crate) struct Attempt {
+    /// Set before the last poll, if there is one: then a place in a line of this domain is given up in
+    /// that poll, unless it was matched, and nobody can be matched with it afterwards.
+    pub last: AtomicBool,
+    /// Which of a name's endpoints elsewhere is being tried.
+    trying: Mutex<Option<Endpoint>>,
+}
 
-/// Dropping the future withdraws, at whatever stage it is. Whoever polls it for the last time sets
-/// `last` before: then a place in a line of this domain is given up in that poll, unless it was
-/// matched, and nobody can be matched with it afterwards.
+impl Attempt {
+    /// Whom it was about, for an error: of a name, also the endpoint that was tried to the last.
+    pub fn about(&self, target: Target<'_>) -> String {
+        match &*self.trying.lock() {
+            Some(endpoint) => format!("{target} ({endpoint})"),
+            None => target.to_string(),
+        }
+    }
+}
+
+/// Dropping the future withdraws, at whatever stage it is.
 pub(crate) async fn connect(
     from: &Broker,
     target: Target<'_>,
     port: u16,
     options: &Options,
-    last: &AtomicBool,
+    attempt: &Attempt,
 ) -> Result<Channel, ConnectError> {
     let closed = || ConnectError::Closed {
         broker: from.name().to_owned(),
@@ -51,8 +68,8 @@ pub(crate) async fn connect(
     }
     let work = async {
         match target {
-            Target::Endpoint(endpoint) => connect_at(from, endpoint, port, options, last).await,
-            Target::Name(name) => connect_to(from, name, port, options, last).await,
+            Target::Endpoint(endpoint) => connect_at(from, endpoint, port, options, attempt).await,
+            Target::Name(name) => connect_to(from, name, port, options, attempt).await,
         }
     };
     from.0
@@ -66,7 +83,7 @@ async fn connect_to(
     name: &str,
     port: u16,
     options: &Options,
-    last: &AtomicBool,
+    attempt: &Attempt,
 ) -> Result<Channel, ConnectError> {
     let found = from
         .domain()
@@ -82,7 +99,10 @@ async fn connect_to(
     })?;
     let mut errors = Vec::new();
     for endpoint in &endpoints {
-        match connect_at(from, endpoint, port, options, last).await {
+        if from.domain().is_local(endpoint) != Some(true) {
+            *attempt.trying.lock() = Some(endpoint.clone());
+        }
+        match connect_at(from, endpoint, port, options, attempt).await {
             Ok(channel) => return Ok(channel),
             // It was reached, and that is its answer.
             Err(error @ ConnectError::Closed { .. }) => return Err(error),
@@ -103,7 +123,7 @@ async fn connect_at(
     endpoint: &Endpoint,
     port: u16,
     options: &Options,
-    last: &AtomicBool,
+    attempt: &Attempt,
 ) -> Result<Channel, ConnectError> {
     let dial = |error| ConnectError::Dial {
         endpoint: endpoint.clone(),
@@ -119,7 +139,7 @@ async fn connect_at(
     let options = options.for_port(port);
     let broker = transport.broker_of(endpoint);
     if transport.is_local() {
-        return connect_local(from, &*transport, endpoint, port, &options, last).await;
+        return connect_local(from, &*transport, endpoint, port, &options, attempt).await;
     }
     let connection = transport.dial(endpoint, &options).await.map_err(dial)?;
     let connection = if endpoint.is_plain() {
@@ -137,7 +157,7 @@ async fn connect_local(
     endpoint: &Endpoint,
     port: u16,
     options: &Options,
-    last: &AtomicBool,
+    attempt: &Attempt,
 ) -> Result<Channel, ConnectError> {
     let name = transport.broker_of(endpoint);
     let find = || from.domain().find(name);
@@ -172,7 +192,7 @@ async fn connect_local(
         drop(target);
         let place = before.take().and_then(|ticket| ticket.place_in(&table));
         let ticket = table.connect(port, ours, arrival, place).map_err(closed)?;
-        match poll_fn(|cx| ticket.poll(cx, last.load(Ordering::Relaxed)))
+        match poll_fn(|cx| ticket.poll(cx, attempt.last.load(Ordering::Relaxed)))
             .await
             .map_err(closed)?
         {

@@ -111,7 +111,7 @@ pub enum ConnectError {
     /// Nobody accepted within the time limit.
     #[error("nobody accepted at \"{to}\" port {port} within the time limit")]
     TimedOut {
-        /// The name or endpoint connected to.
+        /// The name or endpoint connected to; of a name, also its endpoint that was tried to the last.
         to: String,
         /// The port.
         port: u16,
@@ -119,7 +119,7 @@ pub enum ConnectError {
     /// A call that never blocks found nobody who accepts.
     #[error("nobody accepts at \"{to}\" port {port} now")]
     WouldBlock {
-        /// The name or endpoint connected to.
+        /// The name or endpoint connected to; of a name, also its endpoint that was tried to the last.
         to: String,
         /// The port.
         port: u16,

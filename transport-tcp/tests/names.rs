@@ -147,3 +147,23 @@ fn all_endpoints_fail() {
         "{error}"
     );
 }
+
+// shows B3: a time limit, too, says where it was waited.
+#[test]
+fn a_time_limit_names_the_endpoint() {
+    let (_server, bound) = listen("tcp://127.0.0.1:0/server");
+    let names = Names::new();
+    names.add("server", dead("server"));
+    names.add("server", bound.clone());
+    let domain = domain();
+    domain.add_resolver(names);
+    let client = domain.broker("client").unwrap();
+    let limit = std::time::Duration::from_millis(50);
+    let error = client.connect_timeout("server", 7, limit).unwrap_err();
+    assert!(matches!(error, ConnectError::TimedOut { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("server") && text.contains(&bound.to_string()),
+        "{text}"
+    );
+}
