@@ -22,10 +22,12 @@
 //!
 //! # Blocking calls
 //!
-//! A blocked read or write parks on a waker, and never sits in a blocking form of the carrier: a
-//! local disconnect has to wake it, and the only thing that would wake the carrier's blocking form
-//! is the carrier's own disconnect, which must not come before the peer has taken everything (on
-//! TCP it would end in a reset that destroys outbound bytes).
+//! A local disconnect has to wake a blocked read or write, and the carrier's own disconnect must not
+//! come before the peer has taken everything (on TCP it would end in a reset that destroys outbound
+//! bytes). So a blocked read sits in the carrier's blocking form only if the carrier has an
+//! [`interrupter`](crate::transport::Source::interrupter), and it keeps the stream meanwhile: what
+//! comes wakes it, and it passes on what concerns others. Over other carriers, and in writes, a
+//! blocked call parks on a waker.
 //!
 //! # Ends
 //!
@@ -92,6 +94,7 @@ pub(crate) fn wrap(connection: Connection, linger: Duration) -> Connection {
         return connection;
     }
     let wakers = Arc::new(Wakers::default());
+    let interrupter = connection.source.interrupter();
     let shared = Arc::new(Shared {
         flags: AtomicU16::new(0),
         written: AtomicU64::new(0),
@@ -110,7 +113,7 @@ pub(crate) fn wrap(connection: Connection, linger: Duration) -> Connection {
         peer: connection.peer.clone(),
     });
     Connection {
-        source: Box::new(RecordSource::new(shared.clone())),
+        source: Box::new(RecordSource::new(shared.clone(), interrupter)),
         sink: Box::new(RecordSink::new(shared.clone())),
         control: Arc::new(RecordControl(shared)),
         peer: connection.peer,

@@ -25,7 +25,7 @@ use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::endpoint::Endpoint;
@@ -86,6 +86,16 @@ pub trait Source: Send {
     /// Like [`poll_fill`](Source::poll_fill), but waits until `until`.
     fn fill(&mut self, until: Option<Instant>) -> io::Result<usize> {
         wait::block(until, |cx| self.poll_fill(cx))
+    }
+
+    /// A waker that cuts short the blocking call ([`read`](Source::read), [`fill`](Source::fill)) which
+    /// is under way in another thread, or else the next one: it returns `Interrupted`, with nothing
+    /// moved. Who has it may call the blocking forms and still be called away; a call that is cut short
+    /// without anybody's asking does no harm.
+    ///
+    /// `None`: this half has no blocking form that is better than waiting in its poll functions.
+    fn interrupter(&self) -> Option<Waker> {
+        None
     }
 }
 

@@ -65,7 +65,7 @@ impl Spin {
 
 /// Looks between two looks at the clock. A look with a pause takes some 10 to 60 ns, so the clock
 /// (20 to 50 ns on a virtual machine) is a small part.
-const LOOKS_PER_CLOCK: u32 = 32;
+const LOOKS_PER_CLOCK: u8 = 32;
 /// Time between two yields while spinning. A yield that finds nobody else costs about a tenth of it.
 const YIELD_EVERY: u32 = 2_000;
 /// A yield that takes longer than this, in nanoseconds, let somebody else run.
@@ -75,12 +75,16 @@ const LONG_YIELD: u32 = 600;
 /// a core.
 const UNTIMED: u8 = 32;
 
-/// One side's memory of its recent waits. Times are in nanoseconds; small, since every channel has
-/// four of these.
+/// Waits a little before a sleep, and remembers what the last waits were like. For transports: see the
+/// [module](self).
+///
+/// Each half of a connection has its own.
+// Times are in nanoseconds; small, since every channel has four of these.
 #[derive(Debug)]
-pub(crate) struct Spinner {
+pub struct Spinner {
     limit: u32,
     budget: u32,
+    looks: u8,
     shares_core: bool,
     /// Waits until the next yield that is timed, while both sides share a core.
     untimed: u8,
@@ -91,24 +95,34 @@ fn nanos(time: Duration) -> u32 {
 }
 
 impl Spinner {
-    pub(crate) fn new(spin: Spin) -> Spinner {
+    /// For looks at memory, which cost some nanoseconds.
+    pub fn new(spin: Spin) -> Spinner {
         let limit = nanos(spin.limit);
         Spinner {
             limit,
             budget: limit,
+            looks: LOOKS_PER_CLOCK,
             shares_core: false,
             untimed: 0,
         }
     }
 
+    /// For looks that are system calls: each costs more than the look at the clock beside it.
+    pub fn of_calls(spin: Spin) -> Spinner {
+        Spinner {
+            looks: 1,
+            ..Spinner::new(spin)
+        }
+    }
+
     /// Waits a little for `ready`, and not beyond `until`; `false` when it is time to sleep.
     #[inline]
-    pub(crate) fn spin(&mut self, until: Option<Instant>, mut ready: impl FnMut() -> bool) -> bool {
+    pub fn spin(&mut self, until: Option<Instant>, mut ready: impl FnMut() -> bool) -> bool {
         if self.budget == 0 {
             return false;
         }
         if !self.shares_core {
-            for _ in 0..LOOKS_PER_CLOCK {
+            for _ in 0..self.looks {
                 if ready() {
                     return true;
                 }
@@ -156,7 +170,7 @@ impl Spinner {
                     now.saturating_add(YIELD_EVERY)
                 };
             }
-            for _ in 0..LOOKS_PER_CLOCK {
+            for _ in 0..self.looks {
                 if ready() {
                     self.budget = self.limit;
                     return true;
@@ -172,7 +186,7 @@ impl Spinner {
     }
 
     /// Sleeps, and learns from how long it took.
-    pub(crate) fn sleep<T>(&mut self, sleep: impl FnOnce() -> T) -> T {
+    pub fn sleep<T>(&mut self, sleep: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = sleep();
         self.budget = if nanos(start.elapsed()) / 2 < self.limit {
@@ -296,9 +310,12 @@ pub(crate) fn timed_out() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-/// Polls until ready, sleeping in between; `TimedOut` when `until` passes first. Polls at least
-/// once, and once more after the time is up.
-pub(crate) fn block<T>(
+/// Polls until ready, sleeping in between; `TimedOut` when `until` passes first (`None`: never). Polls
+/// at least once, and once more after the time is up.
+///
+/// For transports: what the blocking forms of [`Source`](crate::transport::Source) and
+/// [`Sink`](crate::transport::Sink) do unless they are overridden.
+pub fn block<T>(
     until: Option<Instant>,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
 ) -> io::Result<T> {

@@ -52,6 +52,7 @@ mod listener;
 mod seats;
 mod settings;
 mod sink;
+mod sleep;
 mod socket;
 mod source;
 mod state;

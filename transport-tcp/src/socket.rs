@@ -4,16 +4,17 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_io::Async;
 use channel::transport::{Carrier, Connection, Control, Disconnect, Totals};
-use channel::{Endpoint, Options};
+use channel::{Endpoint, Options, wait};
 
 use crate::buffer::{READ_AHEAD, Scratch};
 use crate::closer;
 use crate::seats::Seat;
 use crate::sink::TcpSink;
+use crate::sleep::Ready;
 use crate::source::TcpSource;
 use crate::state::{
     DISCARDING, FINISHED, LEFT, LOST, PEER_CLOSED, SINK_DROPPED, SOURCE_DROPPED, State,
@@ -61,7 +62,7 @@ pub(crate) fn connection(
     let control = TcpControl::of(&socket);
     let capacity = options.capacity(options.port()).clamp(1, READ_AHEAD);
     Connection {
-        source: Box::new(TcpSource::new(socket.clone(), capacity)),
+        source: Box::new(TcpSource::new(socket.clone(), capacity, options.spin())),
         sink: Box::new(TcpSink::new(socket)),
         control: Arc::new(control),
         peer,
@@ -119,6 +120,26 @@ impl Socket {
             return Poll::Ready(Ok(()));
         }
         self.stream.poll_readable(cx)
+    }
+
+    /// Blocks until a read is worth another try; `Interrupted` if somebody calls the reader away,
+    /// `TimedOut` when `until` has passed.
+    pub(crate) fn wait_inbound(&self, until: Option<Instant>) -> io::Result<()> {
+        let state = &*self.state;
+        if let Some(slept) = state
+            .reading
+            .sleep(self.stream.get_ref(), Ready::Inbound, until)
+        {
+            return slept;
+        }
+        wait::block(until, |cx| {
+            // The waker first: who calls after this look wakes it.
+            state.inbound.set(cx.waker());
+            if state.reading.take_call() {
+                return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
+            }
+            self.poll_inbound(cx)
+        })
     }
 
     /// As [`poll_inbound`](Socket::poll_inbound), for whoever discards.
@@ -200,7 +221,7 @@ impl Socket {
                 self.discard_if_due(false);
             }
         }
-        self.state.inbound.wake();
+        self.state.call_reader();
         self.state.outbound.wake();
     }
 

@@ -2,9 +2,12 @@
 
 use std::io::{self, IoSliceMut};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
 
+use channel::Spin;
 use channel::transport::Source;
+use channel::wait::Spinner;
 
 use crate::buffer::{Buffer, Scratch};
 use crate::socket::Socket;
@@ -15,14 +18,16 @@ pub(crate) struct TcpSource {
     buffer: Buffer,
     /// Most that is read ahead.
     capacity: usize,
+    spinner: Spinner,
 }
 
 impl TcpSource {
-    pub(crate) fn new(socket: Arc<Socket>, capacity: usize) -> TcpSource {
+    pub(crate) fn new(socket: Arc<Socket>, capacity: usize, spin: Spin) -> TcpSource {
         TcpSource {
             socket,
             buffer: Buffer::Empty,
             capacity,
+            spinner: Spinner::of_calls(spin),
         }
     }
 
@@ -32,33 +37,100 @@ impl TcpSource {
         cx: &mut Context<'_>,
         mut read: impl FnMut(&Socket) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let state = &*self.socket.state;
         loop {
-            if let Some(error) = state.left() {
-                return Poll::Ready(Err(error));
+            if let Some(result) = attempt(&self.socket, &mut read) {
+                return Poll::Ready(result);
             }
-            match read(&self.socket) {
-                Ok(0) => {
-                    // The system tells of a loss once, and it may have told somebody else. And whoever
-                    // discards after a disconnect may have come to the end.
-                    if let Some(error) = state.left() {
-                        return Poll::Ready(Err(error));
-                    }
-                    if state.has_any(LOST) {
-                        return Poll::Ready(Err(lost()));
-                    }
-                    state.set(ENDED);
-                    return Poll::Ready(Ok(0));
-                }
-                Ok(n) => return Poll::Ready(Ok(n)),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => ready!(self.socket.poll_inbound(cx))?,
-                    io::ErrorKind::Interrupted => {}
-                    _ => return Poll::Ready(Err(state.note(error))),
-                },
+            ready!(self.socket.poll_inbound(cx))?;
+        }
+    }
+
+    /// Tries, tries for a little longer, and then sleeps.
+    fn block_with(
+        &mut self,
+        until: Option<Instant>,
+        mut read: impl FnMut(&Socket) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut slept = Ok(());
+        loop {
+            let mut result = attempt(&self.socket, &mut read);
+            if result.is_none() && slept.is_ok() {
+                self.spinner.spin(until, || {
+                    result = attempt(&self.socket, &mut read);
+                    result.is_some()
+                });
+            }
+            match (result, slept) {
+                (Some(result), _) => return result,
+                (None, Err(error)) => return Err(error),
+                (None, Ok(())) => slept = self.spinner.sleep(|| self.socket.wait_inbound(until)),
             }
         }
     }
+
+    /// Shows what was read ahead.
+    fn keep(&mut self, scratch: Scratch, n: usize) -> usize {
+        if n > 0 {
+            self.buffer = Buffer::keep(scratch, n);
+        }
+        n
+    }
+
+    /// Copies out what was read ahead.
+    fn take(&mut self, out: &mut [IoSliceMut<'_>]) -> usize {
+        let mut from = self.buffer.filled();
+        let mut total = 0;
+        for slice in out {
+            let n = from.len().min(slice.len());
+            slice[..n].copy_from_slice(&from[..n]);
+            from = &from[n..];
+            total += n;
+        }
+        self.consume(total);
+        total
+    }
+
+    /// Whether a read of so much goes straight to where the bytes are wanted.
+    fn is_direct(&self, room: usize) -> bool {
+        self.buffer.filled().is_empty() && room >= self.capacity
+    }
+}
+
+/// One try; `None` if there is nothing yet.
+fn attempt(
+    socket: &Socket,
+    read: &mut impl FnMut(&Socket) -> io::Result<usize>,
+) -> Option<io::Result<usize>> {
+    let state = &*socket.state;
+    loop {
+        if let Some(error) = state.left() {
+            return Some(Err(error));
+        }
+        return Some(match read(socket) {
+            Ok(0) => {
+                // The system tells of a loss once, and it may have told somebody else. And whoever
+                // discards after a disconnect may have come to the end.
+                if let Some(error) = state.left() {
+                    return Some(Err(error));
+                }
+                if state.has_any(LOST) {
+                    return Some(Err(lost()));
+                }
+                state.set(ENDED);
+                Ok(0)
+            }
+            Ok(n) => Ok(n),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => return None,
+                io::ErrorKind::Interrupted => continue,
+                _ => Err(state.note(error)),
+            },
+        });
+    }
+}
+
+fn room(out: &[IoSliceMut<'_>]) -> usize {
+    out.iter().map(|slice| slice.len()).sum()
 }
 
 impl Source for TcpSource {
@@ -70,10 +142,7 @@ impl Source for TcpSource {
         let mut scratch = Scratch::take();
         let room = &mut scratch.bytes()[..self.capacity];
         let n = ready!(self.poll_with(cx, |socket| socket.read_one(room)))?;
-        if n > 0 {
-            self.buffer = Buffer::keep(scratch, n);
-        }
-        Poll::Ready(Ok(n))
+        Poll::Ready(Ok(self.keep(scratch, n)))
     }
 
     fn filled(&self) -> &[u8] {
@@ -90,12 +159,11 @@ impl Source for TcpSource {
         cx: &mut Context<'_>,
         out: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let room: usize = out.iter().map(|slice| slice.len()).sum();
+        let room = room(out);
         if room == 0 {
             return Poll::Ready(Ok(0));
         }
-        // A large read goes straight to where the bytes are wanted.
-        if self.buffer.filled().is_empty() && room >= self.capacity {
+        if self.is_direct(room) {
             let n = ready!(self.poll_with(cx, |socket| socket.read(out)))?;
             self.socket.state.count_read(n);
             return Poll::Ready(Ok(n));
@@ -103,16 +171,39 @@ impl Source for TcpSource {
         if ready!(self.poll_fill(cx))? == 0 {
             return Poll::Ready(Ok(0));
         }
-        let mut from = self.buffer.filled();
-        let mut total = 0;
-        for slice in out {
-            let n = from.len().min(slice.len());
-            slice[..n].copy_from_slice(&from[..n]);
-            from = &from[n..];
-            total += n;
+        Poll::Ready(Ok(self.take(out)))
+    }
+
+    fn read(&mut self, out: &mut [IoSliceMut<'_>], until: Option<Instant>) -> io::Result<usize> {
+        let room = room(out);
+        if room == 0 {
+            return Ok(0);
         }
-        self.consume(total);
-        Poll::Ready(Ok(total))
+        if self.is_direct(room) {
+            let n = self.block_with(until, |socket| socket.read(out))?;
+            self.socket.state.count_read(n);
+            return Ok(n);
+        }
+        if self.fill(until)? == 0 {
+            return Ok(0);
+        }
+        Ok(self.take(out))
+    }
+
+    fn fill(&mut self, until: Option<Instant>) -> io::Result<usize> {
+        let filled = self.buffer.filled().len();
+        if filled > 0 {
+            return Ok(filled);
+        }
+        let capacity = self.capacity;
+        let mut scratch = Scratch::take();
+        let ahead = &mut scratch.bytes()[..capacity];
+        let n = self.block_with(until, |socket| socket.read_one(ahead))?;
+        Ok(self.keep(scratch, n))
+    }
+
+    fn interrupter(&self) -> Option<Waker> {
+        Some(self.socket.state.clone().into())
     }
 }
 

@@ -1,10 +1,13 @@
 //! What is known about a connection, by all who hold a part of it.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::task::Waker;
+use std::task::{Wake, Waker};
 
 use parking_lot::Mutex;
+
+use crate::sleep::Bed;
 
 /// This side has disconnected.
 pub(crate) const LEFT: u8 = 1;
@@ -31,13 +34,32 @@ pub(crate) struct State {
     written: AtomicU64,
     /// The reader, while it waits.
     pub(crate) inbound: Slot,
+    /// The reader, while it blocks.
+    pub(crate) reading: Bed,
     /// The writer, while it waits.
     pub(crate) outbound: Slot,
     /// Whoever discards what comes after the reader.
     pub(crate) closer: Slot,
 }
 
+/// Calls a blocked reader away.
+impl Wake for State {
+    fn wake(self: Arc<Self>) {
+        self.call_reader();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.call_reader();
+    }
+}
+
 impl State {
+    /// Ends the reader's wait, of whichever kind.
+    pub(crate) fn call_reader(&self) {
+        self.reading.call();
+        self.inbound.wake();
+    }
+
     pub(crate) fn has_any(&self, flags: u8) -> bool {
         // Acquire, with the Release in `set`.
         self.flags.load(Ordering::Acquire) & flags != 0

@@ -6,6 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use super::{ENDED, LOST, PEER_ABORTED, SILENT, STOPPED, Shared};
 use crate::transport::Source;
@@ -210,7 +211,35 @@ impl Inbound {
         if self.silent {
             return Poll::Ready(());
         }
-        match ready!(self.source.poll_fill(cx)) {
+        let filled = ready!(self.source.poll_fill(cx));
+        self.filled(shared, filled);
+        Poll::Ready(())
+    }
+
+    /// As [`poll_payload`](Self::poll_payload), in the carrier's own blocking form. Comes back early,
+    /// with `Interrupted`, when the caller is called away, and when it has news to pass on.
+    pub(super) fn wait_payload(
+        &mut self,
+        shared: &Shared,
+        until: Option<Instant>,
+    ) -> io::Result<usize> {
+        let before = shared.flags();
+        while !self.decode(shared) {
+            if shared.flags() != before {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match self.source.fill(until) {
+                // The caller's own: a carrier whose peer does not answer says so in other words.
+                Err(error) if is_callers(&error) => return Err(error),
+                filled => self.filled(shared, filled),
+            }
+        }
+        self.outcome()
+    }
+
+    /// What the carrier said when it was asked for more.
+    fn filled(&mut self, shared: &Shared, filled: io::Result<usize>) {
+        match filled {
             Ok(0) => match self.decoder.end_of_input() {
                 Err(error) => {
                     self.lost(shared, Failure::new(kind_of(error), error.to_string()));
@@ -231,7 +260,6 @@ impl Inbound {
                 }
             }
         }
-        Poll::Ready(())
     }
 
     /// The carrier's stream ended after the peer's END: a loss only if the receipt is missing.
@@ -247,6 +275,14 @@ impl Inbound {
         self.over.get_or_insert(Over::Failed(failure));
         shared.set(SILENT | LOST);
     }
+}
+
+/// Whether a blocking call of the carrier's ended for reasons of its caller.
+fn is_callers(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted | io::ErrorKind::TimedOut
+    )
 }
 
 fn kind_of(error: RecordError) -> io::ErrorKind {

@@ -3,17 +3,19 @@
 use std::io::{self, IoSliceMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use super::inbound::Inbound;
 use super::{CLOSED, ENDED, LEFT, SEALED, SOURCE_DROPPED, Shared, not_connected};
 use crate::transport::Source;
+use crate::wait;
 
 /// Lends payload where the carrier has it, without a copy.
-///
-/// The blocking forms are the trait's own, which park on a waker: see the module's documentation.
 pub(super) struct RecordSource {
     shared: Arc<Shared>,
+    /// Calls a read away that blocks in the carrier, where that can be done.
+    interrupter: Option<Waker>,
     /// The stream, while some of it is lent. It is in the slot otherwise.
     held: Option<Box<Inbound>>,
     /// How much of the payload was shown to the application and not consumed yet.
@@ -21,9 +23,10 @@ pub(super) struct RecordSource {
 }
 
 impl RecordSource {
-    pub(super) fn new(shared: Arc<Shared>) -> RecordSource {
+    pub(super) fn new(shared: Arc<Shared>, interrupter: Option<Waker>) -> RecordSource {
         RecordSource {
             shared,
+            interrupter,
             held: None,
             lent: 0,
         }
@@ -60,6 +63,53 @@ impl RecordSource {
             &self.shared,
             &mut Context::from_waker(&self.shared.inbound_news),
         )
+    }
+
+    /// As [`poll_payload`](Self::poll_payload), in the carrier's blocking form.
+    fn wait_payload(
+        &self,
+        stream: &mut Inbound,
+        interrupter: &Waker,
+        until: Option<Instant>,
+    ) -> io::Result<usize> {
+        if stream.decode(&self.shared) {
+            return stream.outcome();
+        }
+        // A disconnect sets its flag, then wakes, as above.
+        self.shared.wakers.reader.set(interrupter);
+        if self.shared.has_any(LEFT) {
+            return Err(not_connected("this side has disconnected"));
+        }
+        stream.wait_payload(&self.shared, until)
+    }
+
+    /// Blocks until there is payload, which `then` sees to, or the end. `then` says also whether the
+    /// stream is to be held.
+    fn block(
+        &mut self,
+        interrupter: &Waker,
+        until: Option<Instant>,
+        mut then: impl FnMut(&mut Self, &mut Inbound, usize) -> (io::Result<usize>, bool),
+    ) -> io::Result<usize> {
+        loop {
+            let mut stream = self.take()?;
+            let before = self.shared.flags();
+            let waited = self.wait_payload(&mut stream, interrupter, until);
+            let (result, hold) = match waited {
+                Ok(n) if n > 0 => then(self, &mut stream, n),
+                other => (other, false),
+            };
+            if hold {
+                self.held = Some(stream);
+            } else {
+                self.shared.put_back(stream, false);
+            }
+            self.shared.pass_on(before);
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
     }
 
     /// Fills `out` from all records that have arrived: one call may take many small ones.
@@ -142,6 +192,26 @@ impl Source for RecordSource {
         self.shared.put_back(stream, poll.is_pending());
         self.shared.pass_on(before);
         poll
+    }
+
+    fn read(&mut self, out: &mut [IoSliceMut<'_>], until: Option<Instant>) -> io::Result<usize> {
+        let Some(interrupter) = self.interrupter.clone() else {
+            return wait::block(until, |cx| self.poll_read(cx, out));
+        };
+        self.block(&interrupter, until, |this, stream, _| {
+            let n = this.gather(stream, out);
+            (n, false)
+        })
+    }
+
+    fn fill(&mut self, until: Option<Instant>) -> io::Result<usize> {
+        let Some(interrupter) = self.interrupter.clone() else {
+            return wait::block(until, |cx| self.poll_fill(cx));
+        };
+        self.block(&interrupter, until, |this, _, n| {
+            this.lent = n;
+            (Ok(n), true)
+        })
     }
 }
 
