@@ -10,7 +10,7 @@ use crate::endpoint::Endpoint;
 use crate::error::ConnectError;
 use crate::options::Options;
 use crate::records;
-use crate::transport::{Carrier, Connection, Sink, Source};
+use crate::transport::{Connection, Sink, Source};
 use crate::wire::hello::{
     Hello, HelloDecoder, HelloError, Message, Refusal, Refused, Role, Step, Version,
 };
@@ -60,10 +60,7 @@ async fn receive(source: &mut dyn Source, decoder: &mut HelloDecoder) -> Result<
 
 /// After the handshake: the connection as channels use it.
 fn carry(connection: Connection, options: &Options) -> Connection {
-    match connection.carrier {
-        Carrier::Native => connection,
-        Carrier::Bytes => records::wrap(connection, options.linger()),
-    }
+    records::wrap(connection, options)
 }
 
 /// The connector's side. Dropping the future withdraws: the connection is dropped with it.

@@ -40,8 +40,8 @@ pub use error::{
     ReadExactError, WriteAllError, WriteError,
 };
 pub use options::{
-    DEFAULT_CAPACITY, DEFAULT_HELLO_DEADLINE, DEFAULT_LINGER, DEFAULT_MAX_HELLOS,
-    DEFAULT_MAX_WAITING, Options,
+    DEFAULT_CAPACITY, DEFAULT_COALESCING, DEFAULT_HELLO_DEADLINE, DEFAULT_LINGER,
+    DEFAULT_MAX_HELLOS, DEFAULT_MAX_WAITING, Options,
 };
 pub use poller::{Key, Poller};
 pub use reader::Reader;

@@ -19,6 +19,10 @@ pub const DEFAULT_MAX_HELLOS: usize = 1024;
 /// How many connectors of other processes may wait at one broker for somebody to accept them.
 pub const DEFAULT_MAX_WAITING: usize = 16 * 1024;
 
+/// Writes that follow each other within this time leave together, over bare byte streams: well above the
+/// cost of a system call, well below what anybody waits for.
+pub const DEFAULT_COALESCING: Duration = Duration::from_micros(20);
+
 /// How long bytes that were written before a disconnect may take to leave in the background.
 pub const DEFAULT_LINGER: Duration = Duration::from_secs(30);
 
@@ -44,6 +48,7 @@ pub struct Options {
     max_hellos: usize,
     max_waiting: usize,
     linger: Duration,
+    coalescing: Duration,
     #[cfg_attr(feature = "serde", serde(skip))]
     port: Option<u16>,
 }
@@ -58,6 +63,7 @@ impl Default for Options {
             max_hellos: DEFAULT_MAX_HELLOS,
             max_waiting: DEFAULT_MAX_WAITING,
             linger: DEFAULT_LINGER,
+            coalescing: DEFAULT_COALESCING,
             port: None,
         }
     }
@@ -114,6 +120,18 @@ impl Options {
         self
     }
 
+    /// Sets within what time one small write must follow the last to be held back a little, so that it
+    /// leaves together with others. Zero: never.
+    ///
+    /// It matters where each write costs a system call (TCP, TLS, other bare byte streams). A write that
+    /// comes alone leaves at once, and so does an answer, which is a write after a read. One that is held
+    /// leaves at the latest after some 50 µs (and what the system needs to wake a thread), or as soon as
+    /// 32 KiB are held, this side waits for bytes, flushes, finishes or disconnects.
+    pub fn with_coalescing(mut self, within: Duration) -> Options {
+        self.coalescing = within;
+        self
+    }
+
     /// The same options, for a transport: this is the port that is asked for.
     pub(crate) fn for_port(&self, port: u16) -> Options {
         let mut options = self.clone();
@@ -156,6 +174,11 @@ impl Options {
     /// How many remote connectors may wait at the broker.
     pub fn max_waiting(&self) -> usize {
         self.max_waiting
+    }
+
+    /// Within what time one small write must follow the last to be held back a little.
+    pub fn coalescing(&self) -> Duration {
+        self.coalescing
     }
 
     /// How long bytes that were written before a disconnect may take to leave.

@@ -214,6 +214,13 @@ pub(crate) struct Sleep {
     timer: Option<u64>,
 }
 
+impl Sleep {
+    /// When it ends.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.until
+    }
+}
+
 impl Future for Sleep {
     type Output = ();
 

@@ -56,6 +56,7 @@
 //!
 //! Locks are taken in the order inbound, outbound; the wakers' own locks are leaves.
 
+mod backlog;
 mod control;
 mod inbound;
 mod linger;
@@ -68,13 +69,14 @@ mod tests;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use crate::endpoint::Endpoint;
+use crate::options::Options;
 use crate::pipe::Slot;
 use crate::transport::{Carrier, Connection, Control};
 
@@ -85,11 +87,10 @@ use sink::RecordSink;
 use source::RecordSource;
 
 /// Puts the record layer on a bare byte stream, after its handshake. Bytes that the source has read
-/// ahead belong to the records. `linger`: how long bytes that were written before a disconnect, and
-/// the exchange of ends, may take in the background.
+/// ahead belong to the records.
 ///
 /// A connection that is native already is passed on as it is.
-pub(crate) fn wrap(connection: Connection, linger: Duration) -> Connection {
+pub(crate) fn wrap(connection: Connection, options: &Options) -> Connection {
     if connection.carrier == Carrier::Native {
         return connection;
     }
@@ -100,16 +101,17 @@ pub(crate) fn wrap(connection: Connection, linger: Duration) -> Connection {
         written: AtomicU64::new(0),
         read: AtomicU64::new(0),
         peer_read: AtomicU64::new(0),
+        holds: AtomicBool::new(false),
         inbound: Mutex::new(InboundSlot {
             stream: Some(Box::new(Inbound::new(connection.source))),
             wanted: false,
         }),
-        outbound: Mutex::new(Outbound::new(connection.sink)),
+        outbound: Mutex::new(Outbound::new(connection.sink, options.coalescing())),
         inbound_news: Waker::from(Arc::new(InboundNews(wakers.clone()))),
         outbound_news: Waker::from(Arc::new(OutboundNews(wakers.clone()))),
         wakers,
         carrier: connection.control,
-        linger,
+        linger: options.linger(),
         peer: connection.peer.clone(),
     });
     Connection {
@@ -162,6 +164,9 @@ struct Shared {
     read: AtomicU64,
     /// What the peer's RECEIPT says; its claim. Relaxed: ordered by `STOPPED`.
     peer_read: AtomicU64,
+    /// Writes may be held. Relaxed: for the thread that wrote them, if it waits for bytes next; for
+    /// others the linger job comes by.
+    holds: AtomicBool,
     inbound: Mutex<InboundSlot>,
     outbound: Mutex<Outbound>,
     wakers: Arc<Wakers>,

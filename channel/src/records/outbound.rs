@@ -3,8 +3,9 @@
 use std::io::{self, IoSlice};
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::backlog::Backlog;
 use super::inbound::Failure;
 use super::{
     ABORTED, ENDED, FINISHED, LEFT, LOST, PEER_ABORTED, SEALED, SOURCE_DROPPED, STOPPED, Shared,
@@ -20,11 +21,16 @@ const SLICES: usize = 16;
 pub(super) struct Outbound {
     /// Gone when the carrier was let go.
     sink: Option<Box<dyn Sink>>,
-    /// Bytes that count as written and that the carrier did not take yet: the rest of at most one
-    /// DATA record, then RECEIPT and END. While it is empty, the stream stands between two records.
-    pending: Vec<u8>,
-    /// How much of `pending` has left.
-    sent: usize,
+    backlog: Backlog,
+    /// Writes that follow each other within this time may be held.
+    coalescing: Duration,
+    /// When the last write was taken.
+    last_write: Option<Instant>,
+    /// What the application had read by then.
+    read_before: u64,
+    was_held: bool,
+    /// Calls of the carrier's.
+    pub(super) calls: u32,
     /// END was queued.
     end: bool,
     /// RECEIPT was queued.
@@ -39,11 +45,15 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(sink: Box<dyn Sink>) -> Outbound {
+    pub(super) fn new(sink: Box<dyn Sink>, coalescing: Duration) -> Outbound {
         Outbound {
             sink: Some(sink),
-            pending: Vec::new(),
-            sent: 0,
+            backlog: Backlog::default(),
+            coalescing,
+            last_write: None,
+            read_before: 0,
+            was_held: false,
+            calls: 0,
             end: false,
             receipt: false,
             finished: false,
@@ -55,7 +65,22 @@ impl Outbound {
 
     /// Bytes that wait for the carrier.
     pub(super) fn pending(&self) -> usize {
-        self.pending.len() - self.sent
+        self.backlog.len()
+    }
+
+    /// Since when writes are held back.
+    pub(super) fn held_since(&self) -> Option<Instant> {
+        self.backlog.held_since()
+    }
+
+    /// Whether writes were held since this was asked last.
+    pub(super) fn take_held(&mut self) -> bool {
+        std::mem::take(&mut self.was_held)
+    }
+
+    /// Gives back memory that a pause in the stream leaves unused.
+    pub(super) fn rest(&mut self) {
+        self.backlog.shrink();
     }
 
     /// Whether nothing is left to be sent, or nothing can be.
@@ -96,8 +121,60 @@ impl Outbound {
         if self.end {
             return Poll::Ready(Err(not_connected("this side has finished writing")));
         }
-        ready!(self.poll_drain(cx))?;
+        let len = bufs.iter().map(|buf| buf.len()).sum();
+        let now = self.may_hold(shared, len);
+        // What no longer fits behind what is held leaves room for it.
+        if now.is_none() || !self.backlog.takes(len) {
+            ready!(self.poll_drain(cx))?;
+        }
+        let len = match now {
+            Some(now) => {
+                self.backlog.hold(bufs, now);
+                self.was_held = true;
+                // Relaxed: see the field.
+                shared.holds.store(true, Ordering::Relaxed);
+                self.wrote(shared, now);
+                len
+            }
+            None => {
+                let len = ready!(self.poll_record(cx, bufs))?;
+                if !self.coalescing.is_zero() {
+                    self.wrote(shared, Instant::now());
+                }
+                len
+            }
+        };
+        // Relaxed: see the field. Only written under the lock that is held here.
+        let written = shared.written.load(Ordering::Relaxed) + len as u64;
+        shared.written.store(written, Ordering::Relaxed);
+        Poll::Ready(Ok(len))
+    }
 
+    /// Whether a write of `len` bytes, now, is one of several that follow each other closely.
+    ///
+    /// What comes after a read is an answer, and somebody waits for it.
+    fn may_hold(&self, shared: &Shared, len: usize) -> Option<Instant> {
+        let last = self.last_write?;
+        // Relaxed: a hint.
+        if !Backlog::is_small(len) || self.read_before != shared.read.load(Ordering::Relaxed) {
+            return None;
+        }
+        let now = Instant::now();
+        (now.saturating_duration_since(last) < self.coalescing).then_some(now)
+    }
+
+    fn wrote(&mut self, shared: &Shared, now: Instant) {
+        self.last_write = Some(now);
+        // Relaxed: a hint.
+        self.read_before = shared.read.load(Ordering::Relaxed);
+    }
+
+    /// Sends at most one record's worth of `bufs`, while nothing is pending.
+    fn poll_record(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let (mut used, mut len) = (1, 0);
         for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
@@ -115,35 +192,24 @@ impl Outbound {
         let taken = ready!(self.poll_carrier(cx, &slices[..used]))?;
         // The header has promised the payload: what the carrier left must follow, whatever the
         // user does next, so it is ours now.
-        self.keep(&slices[..used], taken);
-        // Relaxed: see the field. Only written under the lock that is held here.
-        let written = shared.written.load(Ordering::Relaxed) + len as u64;
-        shared.written.store(written, Ordering::Relaxed);
+        self.backlog.keep(&slices[..used], taken);
         Poll::Ready(Ok(len))
-    }
-
-    /// Copies what lies behind the first `taken` bytes of `slices` into `pending`, which is empty.
-    fn keep(&mut self, slices: &[IoSlice<'_>], mut taken: usize) {
-        for slice in slices {
-            let n = taken.min(slice.len());
-            taken -= n;
-            self.pending.extend_from_slice(&slice[n..]);
-        }
     }
 
     /// Sends what is pending, then the carrier's end if it is due. An error stays.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.pending() > 0 {
-            let pending = std::mem::take(&mut self.pending);
-            let poll = self.poll_carrier(cx, &[IoSlice::new(&pending[self.sent..])]);
+        while !self.backlog.is_empty() {
+            let mut backlog = std::mem::take(&mut self.backlog);
+            let poll = self.poll_carrier(cx, &[IoSlice::new(backlog.next())]);
             if self.failed.is_none() {
-                self.pending = pending;
+                self.backlog = backlog;
             }
-            self.sent += ready!(poll)?;
+            self.backlog.left(ready!(poll)?);
         }
-        // An idle channel owns no buffer.
-        self.pending = Vec::new();
-        self.sent = 0;
+        // An idle channel owns no buffer. While the linger job runs, it is not idle.
+        if !self.lingering {
+            self.backlog.shrink();
+        }
         if self.end && self.receipt && !self.is_done() {
             self.finished = true;
             if let Some(Err(error)) = self.sink.as_mut().map(|sink| sink.finish()) {
@@ -182,6 +248,7 @@ impl Outbound {
         let Some(sink) = &mut self.sink else {
             return Poll::Ready(Err(not_connected("the connection is closed")));
         };
+        self.calls = self.calls.wrapping_add(1);
         let failure = match ready!(sink.poll_write(cx, bufs)) {
             Ok(0) => Failure::new(io::ErrorKind::WriteZero, "the carrier takes no more bytes"),
             Ok(n) => return Poll::Ready(Ok(n)),
@@ -191,8 +258,7 @@ impl Outbound {
     }
 
     fn fail(&mut self, failure: Failure) -> io::Error {
-        self.pending = Vec::new();
-        self.sent = 0;
+        self.backlog = Backlog::default();
         let failure = self.failed.insert(failure);
         failure.error()
     }
@@ -225,7 +291,7 @@ impl Outbound {
 
     fn queue(&mut self, record: &[u8]) {
         if self.failed.is_none() && self.sink.is_some() {
-            self.pending.extend_from_slice(record);
+            self.backlog.push(record);
         }
     }
 
@@ -234,7 +300,7 @@ impl Outbound {
     pub(super) fn abort(&mut self, shared: &Shared) {
         let mut cx = Context::from_waker(Waker::noop());
         let _ = self.poll_drain(&mut cx);
-        if self.pending() == 0 && !self.finished {
+        if self.backlog.is_empty() && !self.finished {
             if !self.receipt {
                 let receipt = self.seal(shared);
                 self.queue(&receipt);
@@ -251,8 +317,7 @@ impl Outbound {
 
     /// Hands out the carrier's sink, to be dropped without the lock.
     pub(super) fn let_go(&mut self) -> Option<Box<dyn Sink>> {
-        self.pending = Vec::new();
-        self.sent = 0;
+        self.backlog = Backlog::default();
         self.sink.take()
     }
 }

@@ -85,6 +85,18 @@ impl Shared {
         }
     }
 
+    /// Before this side waits for bytes: sends the writes that are held, which may be what the peer
+    /// waits for. The linger job runs, for what does not leave at once.
+    pub(super) fn send_held(&self) {
+        // Relaxed, both: see the field.
+        if self.holds.load(Ordering::Relaxed) {
+            self.holds.store(false, Ordering::Relaxed);
+            let mut cx = Context::from_waker(&self.outbound_news);
+            // An error is the next write's.
+            let _ = self.outbound.lock().poll_drain(&mut cx);
+        }
+    }
+
     /// Sends END, RECEIPT and the carrier's end if they are due, as far as that goes at once, and
     /// sees to it that the rest leaves later. Closes the carrier if all is done. Never blocks.
     pub(super) fn settle(self: &Arc<Self>) {

@@ -8,8 +8,8 @@ use super::outbound::Outbound;
 use super::{FINISHED, LEFT, SINK_DROPPED, STOPPED, Shared, not_connected};
 use crate::transport::Sink;
 
-/// A writer that never has to wait looks at the peer's news once in so many writes. A task that only
-/// writes, to a peer that discards, would not hear of its going otherwise before the carrier is
+/// A writer that never has to wait looks at the peer's news once in so many calls of the carrier's. A
+/// task that only writes, to a peer that discards, would not hear of its going otherwise before the carrier is
 /// torn down. Each look costs a read of the carrier that finds nothing.
 const LOOK_EVERY: u32 = 16;
 
@@ -18,12 +18,18 @@ const LOOK_EVERY: u32 = 16;
 /// The blocking forms are the trait's own, which park on a waker: see the module's documentation.
 pub(super) struct RecordSink {
     shared: Arc<Shared>,
-    writes: u32,
+    /// Calls of the carrier's by the last write, and by the last look.
+    calls: u32,
+    looked: u32,
 }
 
 impl RecordSink {
     pub(super) fn new(shared: Arc<Shared>) -> RecordSink {
-        RecordSink { shared, writes: 0 }
+        RecordSink {
+            shared,
+            calls: 0,
+            looked: 0,
+        }
     }
 
     /// Tries, leaves the waker, tries again, and then looks whether the peer still reads.
@@ -32,16 +38,16 @@ impl RecordSink {
         cx: &mut Context<'_>,
         attempt: impl Fn(&mut Outbound, &Shared, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let shared = &self.shared;
         // Most attempts succeed. A waker that was left for one that did would be woken for nothing,
         // with everything that comes inbound.
         if let Poll::Ready(result) = self.attempt(&attempt) {
             return Poll::Ready(self.judge(result));
         }
-        shared.wakers.writer.set(cx.waker());
+        self.shared.wakers.writer.set(cx.waker());
         if let Poll::Ready(result) = self.attempt(&attempt) {
             return Poll::Ready(self.judge(result));
         }
+        let shared = &self.shared;
         shared.look_and_answer(true);
         match shared.outbound.lock().refusal(shared) {
             Some(error) => Poll::Ready(Err(error)),
@@ -50,7 +56,7 @@ impl RecordSink {
     }
 
     fn attempt<T>(
-        &self,
+        &mut self,
         attempt: impl Fn(&mut Outbound, &Shared, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let mut cx = Context::from_waker(&self.shared.outbound_news);
@@ -59,9 +65,13 @@ impl RecordSink {
         // What the carrier left of a record leaves also if no further call comes. A job that runs
         // may wait for room that this very attempt has used: then nobody else wakes it. After
         // `Pending`, the carrier does.
-        if out.pending() > 0 && (poll.is_ready() || !out.lingering) {
+        let calls = out.calls;
+        // A job that runs comes by for what is held.
+        let comes_by = out.held_since().is_some() || poll.is_pending();
+        if out.pending() > 0 && !(out.lingering && comes_by) {
             self.shared.linger_on(out);
         }
+        self.calls = calls;
         poll
     }
 
@@ -96,8 +106,8 @@ impl Sink for RecordSink {
                 None => Ok(0),
             });
         }
-        self.writes = self.writes.wrapping_add(1);
-        if self.writes.is_multiple_of(LOOK_EVERY) {
+        if self.calls.wrapping_sub(self.looked) >= LOOK_EVERY {
+            self.looked = self.calls;
             self.shared.look_and_answer(false);
         }
         self.poll_with(cx, |out, shared, cx| out.poll_write(shared, cx, bufs))

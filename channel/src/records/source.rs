@@ -53,6 +53,7 @@ impl RecordSource {
         if stream.decode(&self.shared) {
             return Poll::Ready(stream.outcome());
         }
+        self.shared.send_held();
         self.shared.wakers.reader.set(cx.waker());
         // A disconnect sets its flag, then wakes. If it did not find this waker, the flag is seen
         // here: both went through the lock of the waker's slot.
@@ -75,6 +76,7 @@ impl RecordSource {
         if stream.decode(&self.shared) {
             return stream.outcome();
         }
+        self.shared.send_held();
         // A disconnect sets its flag, then wakes, as above.
         self.shared.wakers.reader.set(interrupter);
         if self.shared.has_any(LEFT) {

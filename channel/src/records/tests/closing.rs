@@ -141,7 +141,10 @@ fn a_writer_blocked_behind_unread_bytes_hears_when_they_are_read() {
 fn unread_inbound_bytes_never_cost_outbound_ones() {
     for full in [false, true] {
         let wire = wire(16, usize::MAX);
-        let (mut a, mut b) = (wrap(wire.ends.0, LIMIT), wrap(wire.ends.1, LIMIT));
+        let (mut a, mut b) = (
+            wrap(wire.ends.0, &lingering(LIMIT)),
+            wrap(wire.ends.1, &lingering(LIMIT)),
+        );
         write_all(&mut *b.sink, &[9; 40]).unwrap();
         write_all(&mut *a.sink, &pattern(10)).unwrap();
         let mut written = 10;
@@ -180,7 +183,10 @@ fn the_order_of_drops_does_not_matter() {
     type Halves = (Option<Box<dyn Source>>, Option<Box<dyn Sink>>);
     for order in 0..8 {
         let wire = wire(16, usize::MAX);
-        let (mut a, mut b) = (wrap(wire.ends.0, LIMIT), wrap(wire.ends.1, LIMIT));
+        let (mut a, mut b) = (
+            wrap(wire.ends.0, &lingering(LIMIT)),
+            wrap(wire.ends.1, &lingering(LIMIT)),
+        );
         write_all(&mut *a.sink, &pattern(40)).unwrap();
         write_all(&mut *b.sink, b"unread").unwrap();
         let mut a_halves: Halves = (Some(a.source), Some(a.sink));
@@ -214,7 +220,10 @@ fn the_order_of_drops_does_not_matter() {
 #[test]
 fn the_second_side_to_leave_closes_at_once() {
     let wire = wire(64, usize::MAX);
-    let (a, mut b) = (wrap(wire.ends.0, LIMIT), wrap(wire.ends.1, LIMIT));
+    let (a, mut b) = (
+        wrap(wire.ends.0, &lingering(LIMIT)),
+        wrap(wire.ends.1, &lingering(LIMIT)),
+    );
     a.control.disconnect(Disconnect::Orderly);
     assert_eq!(b.source.fill(limit()).unwrap(), 0);
     b.control.disconnect(Disconnect::Orderly);
@@ -229,7 +238,10 @@ fn the_second_side_to_leave_closes_at_once() {
 #[test]
 fn lingering_ends_with_its_time() {
     let wire = wire(16, usize::MAX);
-    let (mut a, mut bare) = (wrap(wire.ends.0, Duration::from_millis(20)), wire.ends.1);
+    let (mut a, mut bare) = (
+        wrap(wire.ends.0, &lingering(Duration::from_millis(20))),
+        wire.ends.1,
+    );
     write_all(&mut *a.sink, &pattern(100)).unwrap();
     assert!(!wire.closed.0.load(Ordering::SeqCst));
     let control = a.control.clone();
@@ -246,7 +258,7 @@ fn lingering_ends_with_its_time() {
 #[test]
 fn a_lost_peer_is_not_waited_for() {
     let wire = wire(16, usize::MAX);
-    let (mut a, mut bare) = (wrap(wire.ends.0, LIMIT), wire.ends.1);
+    let (mut a, mut bare) = (wrap(wire.ends.0, &lingering(LIMIT)), wire.ends.1);
     write_all(&mut *a.sink, &pattern(100)).unwrap();
     bare.sink.finish().unwrap();
     assert_eq!(kind(a.source.fill(limit())), io::ErrorKind::ConnectionReset);
@@ -258,9 +270,9 @@ fn a_lost_peer_is_not_waited_for() {
 #[test]
 fn no_time_limit_runs_while_the_channel_is_in_use() {
     let wire = wire(16, usize::MAX);
-    let a = wrap(wire.ends.0, Duration::ZERO);
+    let a = wrap(wire.ends.0, &lingering(Duration::ZERO));
     let (mut source, mut sink) = (a.source, a.sink);
-    let mut b = wrap(wire.ends.1, LIMIT);
+    let mut b = wrap(wire.ends.1, &lingering(LIMIT));
     write_all(&mut *sink, &pattern(100)).unwrap();
     drop(sink);
     // The reader is still there: a finished stream may take as long as it takes.

@@ -197,16 +197,23 @@ fn wire(capacity: usize, chop: usize) -> Wire {
     }
 }
 
+/// Each write is a record of its own, so that what leaves does not depend on the clock.
+fn lingering(limit: Duration) -> Options {
+    Options::new()
+        .with_linger(limit)
+        .with_coalescing(Duration::ZERO)
+}
+
 /// Two connected ends with records.
 fn pair(capacity: usize, chop: usize) -> (Connection, Connection) {
     let (a, b) = wire(capacity, chop).ends;
-    (wrap(a, LIMIT), wrap(b, LIMIT))
+    (wrap(a, &lingering(LIMIT)), wrap(b, &lingering(LIMIT)))
 }
 
 /// An end with records, and the bare end opposite.
 fn half_bare(capacity: usize) -> (Connection, Connection) {
     let (a, b) = wire(capacity, usize::MAX).ends;
-    (wrap(a, LIMIT), b)
+    (wrap(a, &lingering(LIMIT)), b)
 }
 
 fn now<T>(poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
