@@ -11,6 +11,7 @@ mod error;
 #[cfg(feature = "futures-io")]
 mod futures;
 mod handshake;
+mod lingering;
 mod listening;
 pub mod mem;
 mod options;
@@ -39,6 +40,7 @@ pub use error::{
     AcceptError, BrokerError, CapacityError, ConnectError, DialError, ListenError, ReadError,
     ReadExactError, WriteAllError, WriteError,
 };
+pub use lingering::{StillLingering, linger};
 pub use options::{
     DEFAULT_CAPACITY, DEFAULT_COALESCING, DEFAULT_HELLO_DEADLINE, DEFAULT_LINGER,
     DEFAULT_MAX_HELLOS, DEFAULT_MAX_WAITING, Options,

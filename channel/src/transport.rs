@@ -33,6 +33,8 @@ use crate::error::{DialError, ListenError};
 use crate::options::Options;
 use crate::wait;
 
+pub use crate::lingering::Lingering;
+
 /// A boxed, sendable future, as object-safe traits return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

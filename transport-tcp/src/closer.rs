@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 use async_io::Timer;
+use channel::transport::Lingering;
 use parking_lot::Mutex;
 
 use crate::socket::{Discarded, Socket};
@@ -34,9 +35,14 @@ pub(crate) fn discard(socket: Arc<Socket>) {
     spawn(discard_all(socket, Counted));
 }
 
-/// Runs a future that never blocks to its end.
+/// Runs a future that never blocks to its end; a process that lingers waits for it.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     let Some(queue) = queue() else { return };
+    let lingering = Lingering::new();
+    let future = async move {
+        future.await;
+        drop(lingering);
+    };
     let job = Arc::new(Job {
         future: Mutex::new(Some(Box::pin(future))),
         queued: AtomicBool::new(false),

@@ -10,13 +10,18 @@ use std::time::{Duration, Instant};
 
 use super::{CLOSED, Shared};
 use crate::reception::{Sleep, sleep_until};
-use crate::transport::Disconnect;
+use crate::transport::{Disconnect, Lingering};
 
 /// Writes that follow each other closely are held for so long, at most, and for as long again until the
 /// system wakes the thread: short for a person, long against the cost of a system call.
-const HELD_FOR: Duration = Duration::from_micros(50);
+const HELD_FOR: Duration = if cfg!(test) {
+    // The tests show who else sends them.
+    Duration::from_millis(300)
+} else {
+    Duration::from_micros(50)
+};
 
-pub(super) async fn run(shared: Arc<Shared>) {
+pub(super) async fn run(shared: Arc<Shared>, _lingering: Lingering) {
     let mut sleep = None;
     poll_fn(|cx| shared.poll_linger(cx, &mut sleep)).await;
 }

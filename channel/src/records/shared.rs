@@ -12,7 +12,7 @@ use super::{
     CLOSED, ENDED, LEFT, LOST, SILENT, SINK_DROPPED, SOURCE_DROPPED, STOPPED, Shared, linger,
 };
 use crate::reception;
-use crate::transport::Disconnect;
+use crate::transport::{Disconnect, Lingering};
 
 impl Shared {
     pub(super) fn flags(&self) -> u16 {
@@ -139,7 +139,10 @@ impl Shared {
         if runs {
             self.wakers.linger.wake();
         } else {
-            drop(reception::spawn(linger::run(self.clone())));
+            drop(reception::spawn(linger::run(
+                self.clone(),
+                Lingering::new(),
+            )));
         }
     }
 

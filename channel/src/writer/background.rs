@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Writer;
 use crate::error::WriteError;
 use crate::reception;
+use crate::transport::Lingering;
 
 /// Writes at one go. A peer that reads as fast as it can must not keep the reception thread from
 /// others.
@@ -48,10 +49,12 @@ impl Writer {
             Poll::Ready(result) => unsent.over(Some(result)),
             Poll::Pending => {
                 let until = Instant::now().checked_add(linger);
+                let lingering = Lingering::new();
                 reception::spawn(async move {
                     let written = std::future::poll_fn(|cx| unsent.poll(cx));
                     let result = reception::within(until, written).await;
                     unsent.over(result);
+                    drop(lingering);
                 });
             }
         }

@@ -1,6 +1,7 @@
 //! The record layer over pipes that stand in for sockets.
 
 mod closing;
+mod coalescing;
 mod ends;
 mod receipts;
 mod stream;
