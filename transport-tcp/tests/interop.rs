@@ -1,15 +1,16 @@
 //! T6, M2: a program that is not ours speaks the plain byte service and the service of messages with a
-//! length before each: Python with its modules `socket` and `struct`.
+//! length before each: Python with its modules `socket` and `struct`, and `nc` for the bytes.
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 
 use channel::Channel;
 use message_queue::MessageQueue;
-use support::{LIMIT, at, client, listen, pattern};
+use support::{LIMIT, at, client, eventually, listen, pattern, say};
 
 const LENGTH: usize = 10 << 20;
 
@@ -27,7 +28,7 @@ fn python(arguments: &[&str]) -> Option<Python> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/peer.py");
     let there = Command::new("python3").arg("--version").output();
     if !there.is_ok_and(|output| output.status.success()) {
-        println!("skipped: there is no python3 on this machine");
+        say("skipped: there is no python3 on this machine");
         return None;
     }
     let mut child = Command::new("python3")
@@ -111,6 +112,80 @@ fn the_byte_service() {
         writing.join().unwrap();
         all
     });
+}
+
+struct Nc(Child);
+
+impl Drop for Nc {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `None`, said aloud, where there is no `nc`.
+fn nc(arguments: &[&str]) -> Option<Nc> {
+    let child = Command::new("nc")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    if let Err(error) = &child
+        && error.kind() == ErrorKind::NotFound
+    {
+        say("skipped: there is no nc on this machine");
+        return None;
+    }
+    Some(Nc(child.unwrap()))
+}
+
+/// Other bytes both ways at once. Some kinds of `nc` give no half-close, so the lengths tell where it ends.
+fn exchange_with_nc(mut nc: Nc, channel: Channel) {
+    let (ours, theirs) = (pattern(LENGTH), pattern(LENGTH + 1));
+    let theirs = &theirs[1..];
+    let mut stdin = nc.0.stdin.take().unwrap();
+    let mut stdout = nc.0.stdout.take().unwrap();
+    let (mut reader, mut writer) = channel.split();
+    thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(theirs).unwrap());
+        scope.spawn(|| writer.write_all_timeout(&ours, LIMIT).unwrap());
+        let printed = scope.spawn(move || {
+            let mut printed = vec![0; LENGTH];
+            stdout.read_exact(&mut printed).unwrap();
+            printed
+        });
+        let mut all = vec![0; LENGTH];
+        reader.read_exact_timeout(&mut all, LIMIT).unwrap();
+        assert!(all == theirs);
+        assert!(printed.join().unwrap() == ours);
+    });
+    // It ends when we do.
+    drop((reader, writer));
+    assert!(nc.0.wait().unwrap().success());
+}
+
+// shows T6: by a program that everybody has.
+#[test]
+fn the_byte_service_with_nc() {
+    let (server, bound) = listen("tcp+plain://127.0.0.1:0?port=7");
+    let port = bound.authority().rsplit_once(':').unwrap().1;
+    let Some(connecting) = nc(&["127.0.0.1", port]) else {
+        return;
+    };
+    exchange_with_nc(connecting, server.accept_timeout(7, LIMIT).unwrap());
+
+    // It cannot choose a port: one that was free a moment ago.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let listening = nc(&["-l", "-p", &address.port().to_string()]).unwrap();
+    let to = at(&format!("tcp+plain://{address}"));
+    let mut channel = None;
+    eventually("nc listens", || {
+        channel = client().connect_at(&to, 7, Some(LIMIT)).ok();
+        channel.is_some()
+    });
+    exchange_with_nc(listening, channel.unwrap());
 }
 
 // shows T6, M2: messages of all sizes both ways at once; an empty one is the last.

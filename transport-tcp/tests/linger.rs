@@ -19,14 +19,6 @@ const TAIL: usize = 96 * 1024;
 const RECORDS: &str = "tcp://127.0.0.1:0/server";
 const PLAIN: &str = "tcp+plain://127.0.0.1:0?port=7";
 
-/// Where a connector goes: a listener's endpoint has the option `port`, which is no matter of others.
-fn to(at: &Endpoint) -> Endpoint {
-    match at.is_plain() {
-        true => Endpoint::new("tcp", at.authority()).unwrap().plain(),
-        false => at.clone(),
-    }
-}
-
 /// Reads all, the last part in small pieces and only after `left`; then comes the orderly end.
 fn read_slowly(reader: &mut Reader, left: impl FnOnce()) {
     let expected = pattern(LENGTH);
@@ -72,7 +64,7 @@ fn leaving_with_unread_bytes() {
         let (server, at) = listen(place);
         for (way, leave) in WAYS {
             println!("{place}: {way}");
-            let (mut ours, theirs) = meet(&server, &to(&at), 7);
+            let (mut ours, theirs) = meet(&server, &at, 7);
             let (mut reader, mut writer) = theirs.split();
             writer.write_all(&[7; 50_000]).unwrap();
             let (leaves, left) = mpsc::channel::<()>();
@@ -171,7 +163,7 @@ fn a_leaving_process() {
 fn exits(place: &str, way: &str) {
     println!("{place}: {way}");
     let (server, at) = listen(place);
-    let mut process = start("a_leaving_process", &format!("{} {way}", to(&at)));
+    let mut process = start("a_leaving_process", &format!("{} {way}", at));
     let channel = server.accept_timeout(7, LIMIT).unwrap();
     let (mut reader, mut writer) = channel.split();
     writer.write_all(&[7; 50_000]).unwrap();

@@ -191,13 +191,7 @@ fn a_doomed_process() {
 /// A channel to a process that sends this much of half a message, and is killed then by `kill`.
 fn doomed(place: &str, sends: usize) -> (Channel, impl FnOnce()) {
     let (server, at) = listen(place);
-    // A listener's endpoint has the option `port`, which is no matter of a connector.
-    let to = format!(
-        "{}://{}",
-        if at.is_plain() { "tcp+plain" } else { "tcp" },
-        at.authority()
-    );
-    let mut process = start("a_doomed_process", &format!("{to} {sends}"));
+    let mut process = start("a_doomed_process", &format!("{at} {sends}"));
     let channel = server.accept_timeout(7, LIMIT).unwrap();
     assert_eq!(process.hear(), "sent");
     (channel, move || process.kill())

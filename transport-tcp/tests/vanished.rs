@@ -11,9 +11,9 @@ use channel::{AcceptError, Broker, Channel, ConnectError, Endpoint, ReadError, R
 use channel::{State, WriteError};
 use message_queue::codec::Truncated;
 use message_queue::{MessageQueue, ReceiveError};
-use support::cable::{Cable, FAR, say, with_cable};
+use support::cable::{Cable, FAR, with_cable};
 use support::kernel::connections;
-use support::{LIMIT, at, client, eventually, listen, meet, pattern, talk};
+use support::{LIMIT, at, client, eventually, listen, meet, pattern, say, talk};
 use transport_tcp::{Failure, Failures};
 
 /// Three seconds of silence, and the peer is lost.

@@ -4,10 +4,11 @@
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
-use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use super::say;
 
 /// Set in the process that stands in the namespaces.
 const INSIDE: &str = "TRANSPORT_TCP_TEST_INSIDE";
@@ -38,11 +39,6 @@ pub fn with_cable(test: &str, body: impl FnOnce(&Cable)) {
         .status()
         .unwrap();
     assert!(status.success(), "{test}: {status}, see above");
-}
-
-/// Tells whoever runs the tests, past the harness, which keeps what a passing test prints.
-pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Runs a program to its end; its complaint, if it fails.
