@@ -2,7 +2,9 @@
 
 use channel::{Channel, ReadError, State, WriteError};
 
-use crate::suite::streams::{check, expect, expect_all, fill, read_to_end, until_refused};
+use crate::suite::streams::{
+    check, expect, expect_all, fill, read_to_end, until_refused, write_until_refused,
+};
 use crate::suite::support::{blocked, bytes, eventually};
 use crate::suite::world::World;
 
@@ -91,14 +93,7 @@ pub(crate) fn c6_an_abort_wakes_a_read(w: &World) {
 pub(crate) fn c6_an_abort_wakes_a_write(w: &World) {
     let (ours, mut theirs) = w.pair_of(256);
     fill(theirs.writer_mut(), 1, 0);
-    let write = blocked(move || {
-        loop {
-            // A carrier may have taken a little more meanwhile.
-            if let Err(error) = theirs.write(b"x") {
-                return error;
-            }
-        }
-    });
+    let write = blocked(move || write_until_refused(theirs.writer_mut()));
     ours.handle().abort();
     let error = write.join("a write whose peer is lost");
     assert!(matches!(error, WriteError::PeerLost(_)), "{error:?}");
@@ -110,15 +105,12 @@ pub(crate) fn c6_an_abort_wakes_the_own_side(w: &World) {
     let (mut reader, mut writer) = ours.split();
     fill(&mut writer, 1, 0);
     let read = blocked(move || reader.read(&mut [0; 8]));
-    let write = blocked(move || writer.write(b"x"));
+    let write = blocked(move || write_until_refused(&mut writer));
     handle.abort();
     let result = read.join("a read whose own side aborted");
     assert!(matches!(result, Err(ReadError::Disconnected)), "{result:?}");
-    let result = write.join("a write whose own side aborted");
-    assert!(
-        matches!(result, Err(WriteError::Disconnected)),
-        "{result:?}"
-    );
+    let error = write.join("a write whose own side aborted");
+    assert!(matches!(error, WriteError::Disconnected), "{error:?}");
 }
 
 pub(crate) fn c6_the_first_end_counts(w: &World) {

@@ -93,6 +93,45 @@ pub(crate) fn fill(writer: &mut Writer, stream: u64, at: usize) -> usize {
     }
 }
 
+/// Fills the way to the peer, and goes on until `call`, too, finds no room: how many bytes in all. It is
+/// given the writer and the stream's next bytes, and says how many were taken; none: there was no room.
+///
+/// A way that was full need not stay full, though nobody reads: a kernel moves bytes from one buffer to
+/// the next when it has time to, and enlarges them as it likes. What is promised is that it is full in
+/// the end.
+#[track_caller]
+pub(crate) fn fill_until(
+    writer: &mut Writer,
+    stream: u64,
+    mut call: impl FnMut(&mut Writer, &[u8]) -> Option<usize>,
+) -> usize {
+    let mut written = fill(writer, stream, 0);
+    while let Some(n) = call(writer, &bytes(stream, written, 100)) {
+        assert!((1..=100).contains(&n), "{n} bytes of 100 were taken");
+        written += n;
+        must_end(written);
+    }
+    written
+}
+
+/// Whoever goes on writing until there is no room: it has to come.
+#[track_caller]
+pub(crate) fn must_end(taken: usize) {
+    assert!(
+        taken < BOUNDLESS && !left().is_zero(),
+        "{taken} bytes were taken though the peer reads nothing, and there is still room"
+    );
+}
+
+/// Blocking writes until one fails: the error. A carrier may have found a little more room.
+pub(crate) fn write_until_refused(writer: &mut Writer) -> WriteError {
+    loop {
+        if let Err(error) = writer.write(b"x") {
+            return error;
+        }
+    }
+}
+
 /// Writes until it fails for good: the error. What was taken until then is nobody's.
 #[track_caller]
 pub(crate) fn until_refused(writer: &mut Writer) -> WriteError {
