@@ -95,20 +95,19 @@ mod slices;
 mod source;
 mod strike;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use channel::transport::{BoxFuture, Connection, Listener, Transport};
 use channel::{DialError, Endpoint, EndpointError, ListenError, Options};
-use parking_lot::Mutex;
 
 pub use fired::Fired;
 pub use kth::{Limits, Run, Summary, kth_fault};
 pub use plan::{MAX_STALL, Plan, seed};
 pub use strike::Strike;
 
+use crate::names::interned;
 pub(crate) use fired::Counters;
 use side::{FaultListener, Side};
 
@@ -144,7 +143,11 @@ impl<T: Transport> Fault<T> {
 
     /// As [`new`](Fault::new); what fires is counted together with that of others.
     pub(crate) fn counting(transport: T, plan: Plan, counters: Arc<Counters>) -> Fault<T> {
-        let schemes = transport.schemes().iter().map(|s| interned(s)).collect();
+        let schemes = transport
+            .schemes()
+            .iter()
+            .map(|s| interned(format!("fault+{s}")))
+            .collect();
         Fault(Arc::new(Inner {
             transport,
             schemes,
@@ -170,20 +173,6 @@ impl<T: Transport> Fault<T> {
         let number = self.0.dialled.fetch_add(1, Ordering::Relaxed);
         side.wrap(connection, number)
     }
-}
-
-/// `fault+SCHEME`, one for each scheme and process: [`Transport::schemes`] lends what must live as
-/// long as the transport, and a process has few schemes.
-fn interned(scheme: &str) -> &'static str {
-    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let name = format!("fault+{scheme}");
-    let mut names = NAMES.lock();
-    if let Some(known) = names.get(name.as_str()) {
-        return known;
-    }
-    let name: &'static str = Box::leak(name.into_boxed_str());
-    names.insert(name);
-    name
 }
 
 impl<T: Transport> Transport for Fault<T> {

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod across;
 mod conformance;
 pub mod fault;
 mod law;
 mod leaks;
 mod list;
+mod names;
 mod seed;
 mod subject;
 mod suite;
@@ -15,4 +17,4 @@ pub use seed::SEED;
 pub use subject::Subject;
 #[doc(hidden)]
 pub use suite::run_test;
-pub use suite::{DEFAULT_LIMIT, Failure, NotApplicable, Report, Suite, TESTS, Test};
+pub use suite::{ACROSS, DEFAULT_LIMIT, Failure, NotApplicable, Report, Suite, TESTS, Test};

@@ -351,3 +351,38 @@ macro_rules! __list {
         }
     };
 }
+
+/// The same for what only two processes can show.
+macro_rules! __across_list {
+    ([$($with:tt)+] $args:tt) => {
+        $($with)+! { $args
+            processes "C6" c6_a_killed_peer_is_a_loss
+                "when the peer's process is killed, what arrived is read, then comes PeerLost";
+            processes "C6" c6_a_kill_in_a_flood_is_a_loss
+                "whenever a process that writes is killed, its stream is right up to the PeerLost";
+            processes "C6" c6_a_kill_wakes_a_read
+                "a kill of the peer's process wakes a blocked read";
+            processes "C6" c6_a_kill_wakes_a_write
+                "a kill of the peer's process wakes a blocked write";
+            processes "C6" c6_an_exit_with_open_channels_is_a_loss
+                "a process that exits with its channels open is a loss, behind what arrived";
+            processes "C6" c6_a_kill_after_the_end_is_no_loss
+                "a kill after an orderly end takes nothing back of what was read";
+            processes "C8" c8_who_closes_and_exits_costs_nothing
+                "a process that exits once its close is Complete costs no byte";
+            processes "C9" c9_a_killed_peer_is_never_complete
+                "a peer that was killed with bytes unread never counts as Complete";
+            processes "C9" c9_a_receipt_outlives_the_process
+                "the receipt of a peer that has read all stays Complete when its process exits";
+            processes "B1" b1_a_place_is_taken_once_by_two_processes
+                "a second process cannot listen where one listens";
+            processes "B2" b2_a_kill_ends_no_other
+                "a kill of one process ends no channel of another, and the place goes on serving";
+            processes "B3" b3_a_killed_connector_is_not_handed_out
+                "a connector whose process was killed while it waited is never handed out";
+            processes "M7" m7_a_killed_sender_is_truncated
+                "a sender killed in the middle of a message is Truncated, never a short message";
+        }
+    };
+}
+pub(crate) use __across_list;

@@ -14,6 +14,7 @@ pub(crate) mod message_ends;
 pub(crate) mod messages;
 pub(crate) mod partial;
 pub(crate) mod polling;
+pub(crate) mod processes;
 pub(crate) mod prompt;
 pub(crate) mod races;
 pub(crate) mod receipts;

@@ -66,7 +66,7 @@ pub(crate) fn c3_a_key_comes_when_there_is_room(w: &World) {
     for _ in 0..5 {
         // Until it says that there is no room.
         loop {
-            match theirs.try_write(&bytes(1, written, 100)) {
+            match theirs.try_write(&bytes(1, written, 4096)) {
                 Ok(n) => written += n,
                 Err(WriteError::WouldBlock) => break,
                 Err(error) => panic!("{error}"),

@@ -12,6 +12,7 @@ mod tests;
 pub(crate) mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -21,13 +22,14 @@ use std::time::{Duration, Instant};
 use channel::transport::Transport;
 use parking_lot::{Mutex, RwLock};
 
+use crate::across::Across;
 use crate::fault::{Counters, Plan};
 use crate::subject::Subject;
 use bystanders::Bystander;
 use faulty::Faulty;
 use outcome::Outcome;
 pub use report::{Failure, NotApplicable, Report};
-pub use tests::{TESTS, Test};
+pub use tests::{ACROSS, TESTS, Test};
 use world::World;
 
 use crate::seed;
@@ -47,6 +49,8 @@ pub struct Suite {
     seed: u64,
     /// What fires, if it is run behind faults.
     faults: Option<Arc<Counters>>,
+    /// The other process, if the sides are to be in two.
+    across: Option<Arc<Across>>,
 }
 
 impl Suite {
@@ -59,6 +63,7 @@ impl Suite {
             jobs: 1,
             seed: seed::from_environment(),
             faults: None,
+            across: None,
         }
     }
 
@@ -105,6 +110,14 @@ impl Suite {
         }
     }
 
+    /// Has the side that connects in another process: `command` starts one that [serves](crate::across::serve);
+    /// each test has a process of its own. [`ACROSS`] is tested as well. See the module
+    /// [`across`](crate::across).
+    pub fn across(mut self, command: impl Fn() -> Command + Send + Sync + 'static) -> Suite {
+        self.across = Some(Arc::new(Across::new(command)));
+        self
+    }
+
     /// How long each test may take: one that takes longer has failed, and its threads are left alone.
     /// It begins when the test begins.
     pub fn limit(mut self, limit: Duration) -> Suite {
@@ -119,7 +132,8 @@ impl Suite {
     /// If there is no such test and no such promise: a suite that tests nothing would pass.
     pub fn only<'a>(mut self, which: impl IntoIterator<Item = &'a str>) -> Suite {
         for which in which {
-            let known = TESTS.iter().any(|t| t.name == which || t.promise == which);
+            let mut all = TESTS.iter().chain(ACROSS);
+            let known = all.any(|t| t.name == which || t.promise == which);
             assert!(known, "the suite has no test and no promise \"{which}\"");
             self.only.push(which.to_owned());
         }
@@ -144,13 +158,22 @@ impl Suite {
             let is = |which: &String| which == test.name || which == test.promise;
             self.only.is_empty() || self.only.iter().any(is)
         };
-        TESTS.iter().filter(|test| only(test)).collect()
+        let more = match self.across {
+            Some(_) => ACROSS,
+            None => &[],
+        };
+        let all = TESTS.iter().chain(more);
+        all.filter(|test| only(test)).collect()
     }
 
     /// Runs the tests. Those about what is left behind come first: one that hangs holds something.
     pub fn run(self) -> Report {
         let _bystander = Bystander::enter();
         let tests = self.selected();
+        assert!(
+            !tests.is_empty(),
+            "the suite has no such test in one process"
+        );
         let mut order = tests.clone();
         order.sort_by_key(|test| !test.is_alone());
         let start = Instant::now();
@@ -196,12 +219,19 @@ impl Suite {
             true => (Some(ALONE.write()), None),
             false => (None, Some(ALONE.read())),
         };
+        if self.across.is_some() && test.is_alone() {
+            return Err(Outcome::NotApplicable(
+                "what is left behind is counted in one process: the suite in one process shows it"
+                    .to_owned(),
+            ));
+        }
         let (subject, seed, limit) = (self.subject.clone(), self.seed, self.limit);
+        let across = self.across.clone();
         let (tell, told) = mpsc::channel();
         let thread = thread::Builder::new().name(test.name.to_owned());
         let thread = thread.spawn(move || {
             support::set_limit(limit);
-            let _ = tell.send(run_for_both_ends(test, &subject, seed));
+            let _ = tell.send(run_for_both_ends(test, &subject, seed, across));
         });
         let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
         // The test's own waits end with its limit, and tell more: they get a little time to.
@@ -221,13 +251,24 @@ impl Suite {
 
 /// Runs a test; and once more with its ends swapped if it is about a pair: the two may be quite
 /// different things below.
-fn run_for_both_ends(test: &Test, subject: &Arc<dyn Subject>, seed: u64) -> Result<(), Outcome> {
+fn run_for_both_ends(
+    test: &Test,
+    subject: &Arc<dyn Subject>,
+    seed: u64,
+    across: Option<Arc<Across>>,
+) -> Result<(), Outcome> {
     for swapped in [false, true] {
         let paired = catch_unwind(AssertUnwindSafe(|| {
-            let world = World::new(subject.clone(), seed, swapped);
+            let world = World::new(subject.clone(), seed, swapped, across.clone());
             (test.run)(&world);
             world.has_paired()
         }));
+        let peers = support::forget_peers();
+        if across.is_some() && peers == 0 && paired.is_ok() {
+            return Err(Outcome::NotApplicable(
+                "the other side has no part in it: the suite in one process shows it".to_owned(),
+            ));
+        }
         match paired.map_err(Outcome::of) {
             Ok(true) => {}
             Ok(false) => break,

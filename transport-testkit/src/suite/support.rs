@@ -3,7 +3,7 @@
 //! Nothing here sleeps in place of a condition, and every wait ends with the test's time limit.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
@@ -15,15 +15,29 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::hung;
+use crate::across::Peer;
 
 thread_local! {
     /// When the test that this thread works for has to be over.
     static UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The other processes of this thread's test.
+    static PEERS: RefCell<Vec<Arc<Peer>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Gives this thread's test its time limit.
 pub(crate) fn set_limit(limit: Duration) {
     UNTIL.set(Instant::now().checked_add(limit));
+}
+
+/// This thread's test has another process now.
+pub(crate) fn add_peer(peer: Arc<Peer>) {
+    PEERS.with_borrow_mut(|peers| peers.push(peer));
+}
+
+/// This thread's test is over: how many other processes it had.
+pub(crate) fn forget_peers() -> usize {
+    let peers = PEERS.take();
+    peers.len()
 }
 
 /// The time that is left for the test: what a call may take that is not about time limits.
@@ -95,15 +109,22 @@ impl<T: Send + 'static> Going<T> {
     /// Returns when the thread sleeps and goes on sleeping, or is over. A transport that never lets
     /// it sleep is given a second, and not blamed here.
     fn wait_asleep(&self) {
-        let start = Instant::now();
-        let (mut last, mut same) = (None, 0);
-        while same < 3 && !self.is_over() && start.elapsed() < Duration::from_secs(1) {
-            let now = self.id.and_then(state);
-            let sleeps = now.as_ref().is_none_or(|now| now.0 == 'S');
-            same = if sleeps && now == last { same + 1 } else { 0 };
-            last = now;
-            thread::sleep(Duration::from_millis(1));
-        }
+        wait_asleep(self.id, || self.is_over());
+        // What is called for it in another process, too.
+        PEERS.with_borrow(|peers| peers.iter().for_each(|peer| peer.settle()));
+    }
+}
+
+/// Returns when a thread sleeps and goes on sleeping, or is over, or has not slept for a second.
+pub(crate) fn wait_asleep(id: Option<u64>, is_over: impl Fn() -> bool) {
+    let start = Instant::now();
+    let (mut last, mut same) = (None, 0);
+    while same < 3 && !is_over() && start.elapsed() < Duration::from_secs(1) {
+        let now = id.and_then(state);
+        let sleeps = now.as_ref().is_none_or(|now| now.0 == 'S');
+        same = if sleeps && now == last { same + 1 } else { 0 };
+        last = now;
+        thread::sleep(Duration::from_millis(1));
     }
 }
 
@@ -119,7 +140,7 @@ impl<T: Send + 'static> Drop for Going<T> {
 }
 
 /// "PID/task/TID", where there is such a thing.
-pub(super) fn own_id() -> Option<u64> {
+pub(crate) fn own_id() -> Option<u64> {
     let link = std::fs::read_link("/proc/thread-self").ok()?;
     link.file_name()?.to_str()?.parse().ok()
 }

@@ -31,9 +31,9 @@ impl std::fmt::Debug for Test {
 }
 
 macro_rules! table {
-    ({} $($module:ident $promise:literal $name:ident $statement:literal;)*) => {
-        /// All tests of the suite.
-        pub const TESTS: &[Test] = &[$(Test {
+    ({ $(#[$doc:meta])* $table:ident } $($module:ident $promise:literal $name:ident $statement:literal;)*) => {
+        $(#[$doc])*
+        pub const $table: &[Test] = &[$(Test {
             name: stringify!($name),
             promise: $promise,
             statement: $statement,
@@ -43,4 +43,11 @@ macro_rules! table {
     };
 }
 
-crate::__list!([table] {});
+crate::__list!([table] {
+    /// All tests of the suite.
+    TESTS
+});
+crate::list::__across_list!([table] {
+    /// What only two processes can show: tests that a suite [across](super::Suite::across) has besides.
+    ACROSS
+});

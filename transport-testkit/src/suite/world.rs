@@ -1,21 +1,31 @@
 //! The stage of one test: two domains that only the transport connects.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use channel::{Broker, Channel, ConnectError, Domain, Endpoint, Options};
 
-use super::support::{Going, Rng, go, left};
+use super::outcome::not_applicable;
+use super::support::{Going, Rng, add_peer, go, left};
+use crate::across::{Across, Peer, Relay};
 use crate::subject::Subject;
 
 pub(crate) struct World {
     pub(crate) subject: Arc<dyn Subject>,
     pub(crate) seed: u64,
     listening: Domain,
-    connecting: Domain,
+    connecting: Connecting,
     local: bool,
     swapped: bool,
     paired: Cell<bool>,
+}
+
+/// Where the side is that connects.
+enum Connecting {
+    /// In this process.
+    Here(Domain),
+    /// In another one, which is started when it is needed.
+    Across(Arc<Across>, OnceCell<Arc<Peer>>),
 }
 
 /// A broker "server" that listens, and a broker "client" that knows nothing of it but the endpoint.
@@ -29,16 +39,24 @@ pub(crate) struct Place {
 impl World {
     /// With `swapped`, the two ends of a pair change places: what a test does with the acceptor's it
     /// then does with the connector's.
-    pub(crate) fn new(subject: Arc<dyn Subject>, seed: u64, swapped: bool) -> World {
+    pub(crate) fn new(
+        subject: Arc<dyn Subject>,
+        seed: u64,
+        swapped: bool,
+        across: Option<Arc<Across>>,
+    ) -> World {
         let listening = Domain::new();
         subject.add_to(&listening);
         let local = listening.is_local(&subject.endpoint("server")) == Some(true);
-        let connecting = if local {
-            listening.clone()
-        } else {
-            let domain = Domain::new();
-            subject.add_to(&domain);
-            domain
+        let connecting = match across {
+            Some(_) if local => not_applicable("both ends lie in one domain, and in one process"),
+            Some(across) => Connecting::Across(across, OnceCell::new()),
+            None if local => Connecting::Here(listening.clone()),
+            None => {
+                let domain = Domain::new();
+                subject.add_to(&domain);
+                Connecting::Here(domain)
+            }
         };
         World {
             subject,
@@ -73,9 +91,7 @@ impl World {
 
     /// A broker of the listening side, which listens nowhere yet.
     pub(crate) fn server_named(&self, name: &str, options: &Options) -> Broker {
-        self.listening
-            .broker_with(name, options.clone())
-            .unwrap_or_else(|error| panic!("the broker \"{name}\": {error}"))
+        broker(&self.listening, name, options)
     }
 
     /// A broker of the connecting side.
@@ -84,9 +100,39 @@ impl World {
     }
 
     pub(crate) fn client_with(&self, name: &str, options: &Options) -> Broker {
-        self.connecting
-            .broker_with(name, options.clone())
-            .unwrap_or_else(|error| panic!("the broker \"{name}\": {error}"))
+        match &self.connecting {
+            Connecting::Here(domain) => broker(domain, name, options),
+            Connecting::Across(..) => self.client_at(&self.peer(), name, options),
+        }
+    }
+
+    /// A broker in another process.
+    pub(crate) fn client_at(&self, peer: &Arc<Peer>, name: &str, options: &Options) -> Broker {
+        let at = self.subject.endpoint("server");
+        let relay = Relay::new(peer.clone(), name, options, &at);
+        let relay = relay.unwrap_or_else(|error| panic!("the broker \"{name}\": {error}"));
+        let domain = Domain::new();
+        domain.add(relay);
+        broker(&domain, name, options)
+    }
+
+    /// The process of the side that connects.
+    pub(crate) fn peer(&self) -> Arc<Peer> {
+        match &self.connecting {
+            Connecting::Here(_) => not_applicable("both ends are in one process"),
+            Connecting::Across(_, peer) => peer.get_or_init(|| self.another_peer()).clone(),
+        }
+    }
+
+    /// One more process.
+    pub(crate) fn another_peer(&self) -> Arc<Peer> {
+        let Connecting::Across(across, _) = &self.connecting else {
+            not_applicable("both ends are in one process");
+        };
+        let peer = across.start(self.seed);
+        let peer = peer.unwrap_or_else(|error| panic!("the other process does not start: {error}"));
+        add_peer(peer.clone());
+        peer
     }
 
     pub(crate) fn place(&self) -> Place {
@@ -122,6 +168,12 @@ impl World {
             false => (ours, theirs),
         }
     }
+}
+
+fn broker(domain: &Domain, name: &str, options: &Options) -> Broker {
+    domain
+        .broker_with(name, options.clone())
+        .unwrap_or_else(|error| panic!("the broker \"{name}\": {error}"))
 }
 
 /// Has a broker listen; where it is reached.
