@@ -9,6 +9,7 @@ use message_queue::codec::MAX_LIMIT;
 
 use crate::error::Result;
 use crate::human;
+use crate::place;
 use crate::speech::Speech;
 
 /// An echo server and its clients, over one channel interface and any transport.
@@ -38,26 +39,38 @@ Exit status: 0 passed, 2 the command line could not be parsed, 1 everything else
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Common {
-    /// Where server and client meet [default: mem://echo]
+    /// Where the server is reached [default: mem://echo]
     ///
-    /// Written SCHEME://AUTHORITY/BROKER?OPTIONS. In memory (mem://NAME) the server is a task of this
-    /// very process; everywhere else `echo-demo serve` runs elsewhere.
+    /// Written SCHEME://AUTHORITY/BROKER?OPTIONS, as in tcp://127.0.0.1:7000/echo; tcp+plain:// is a
+    /// bare stream that any program can speak. In memory (mem://NAME), and at a network port 0,
+    /// which means any free one, nobody else can be: there a client brings its own server. `serve` and
+    /// `load` take several.
     #[arg(
-        long,
+        long = "endpoint",
         short,
         global = true,
         value_name = "ENDPOINT",
-        conflicts_with = "transport"
+        conflicts_with = "transports"
     )]
-    pub endpoint: Option<Endpoint>,
+    pub endpoints: Vec<Endpoint>,
 
-    /// Short for the usual endpoint of a transport: `mem` means mem://echo
-    #[arg(long, short, global = true, value_name = "SCHEME", value_parser = usual_endpoint)]
-    pub transport: Option<Endpoint>,
+    /// Only what to talk over: mem, tcp, tcp+plain
+    ///
+    /// `test`, `load` and `bench` bring their own server and meet it at any free place. `serve` and
+    /// `client` meet at the usual one: tcp://127.0.0.1:7000/echo, tcp+plain://127.0.0.1:7001.
+    #[arg(
+        long = "transport",
+        short,
+        global = true,
+        value_name = "SCHEME",
+        value_delimiter = ',',
+        value_parser = place::transports::parse
+    )]
+    pub transports: Vec<Endpoint>,
 
-    /// The port of the server's broker
-    #[arg(long, short, global = true, default_value_t = 7)]
-    pub port: u16,
+    /// The port of the server's broker [default: 7]
+    #[arg(long, short, global = true)]
+    pub port: Option<u16>,
 
     /// Receive buffer of each side, rounded up to a power of two [default: 64KiB]
     #[arg(long, short, global = true, value_name = "BYTES", value_parser = human::parse_size)]
@@ -106,7 +119,7 @@ pub enum As {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// The formal test: 0 to 255 to the server and back, both sides disconnect (the default)
-    Test,
+    Test(Test),
     /// Run an echo server for clients of other processes
     Serve(Serve),
     /// Send standard input to the server and print what comes back
@@ -122,6 +135,26 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+pub struct Test {
+    /// How its own server is written
+    #[arg(long, value_enum, default_value_t = Style::Blocking)]
+    pub server: Style,
+
+    /// Start a second process as the server, and end it afterwards
+    #[arg(long)]
+    pub spawn: bool,
+}
+
+impl Default for Test {
+    fn default() -> Test {
+        Test {
+            server: Style::Blocking,
+            spawn: false,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
 pub struct Serve {
     /// How the server is written
     #[arg(long, value_enum, default_value_t = Style::Poller)]
@@ -130,6 +163,10 @@ pub struct Serve {
     /// End after this many channels, instead of never
     #[arg(long, value_name = "CHANNELS", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
+
+    /// End when standard input does, and the last channel has
+    #[arg(long)]
+    pub until_eof: bool,
 }
 
 #[derive(Debug, Args)]
@@ -150,9 +187,13 @@ pub struct Load {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
-    /// How the server in memory is written
+    /// How its own server is written
     #[arg(long, value_enum, default_value_t = Style::Poller)]
     pub server: Style,
+
+    /// Start a second process as the server, and end it afterwards
+    #[arg(long)]
+    pub spawn: bool,
 }
 
 #[derive(Debug, Args)]
@@ -176,9 +217,13 @@ pub struct Bench {
     #[arg(long)]
     pub batch: bool,
 
-    /// How the server in memory is written
+    /// How its own server is written
     #[arg(long, value_enum, default_value_t = Style::Blocking)]
     pub server: Style,
+
+    /// Start a second process as the server, and end it afterwards
+    #[arg(long)]
+    pub spawn: bool,
 }
 
 /// The two styles of server; what goes over the channel is the same.
@@ -198,10 +243,6 @@ impl std::fmt::Display for Style {
             Style::Poller => "two tasks with pollers",
         })
     }
-}
-
-fn usual_endpoint(scheme: &str) -> Result<Endpoint, channel::EndpointError> {
-    format!("{scheme}://echo").parse()
 }
 
 /// The largest limit: what the length in front of a message can say.
@@ -255,7 +296,7 @@ mod tests {
     fn common_options_stand_before_and_after_the_command() {
         let after = Cli::parse_from(["echo-demo", "test", "--port", "9", "--json"]).common;
         let before = Cli::parse_from(["echo-demo", "--port", "9", "--json", "test"]).common;
-        assert_eq!((after.port, after.json), (9, true));
-        assert_eq!((before.port, before.json), (9, true));
+        assert_eq!((after.port, after.json), (Some(9), true));
+        assert_eq!((before.port, before.json), (Some(9), true));
     }
 }

@@ -2,20 +2,19 @@
 
 mod measure;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use measure::{Flow, bytes, clock_cost, messages};
 use serde::Serialize;
 
 use crate::args::{Bench, Style};
+use crate::companion::Companion;
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::human;
 use crate::latency::{Latency, Times};
-use crate::place::Place;
+use crate::place::{Place, ServerRuns};
 use crate::report::{Lines, Output, seconds};
-use crate::server::EchoServer;
 use crate::speech::Speech;
 
 #[derive(Serialize)]
@@ -28,7 +27,8 @@ struct Report {
     /// Whether small messages left together when throughput was measured.
     batch: bool,
     capacity: usize,
-    /// Null where the server is another process's.
+    server_runs: ServerRuns,
+    /// Null where it runs elsewhere.
     server: Option<Style>,
     seconds_per_size: f64,
     /// One look at the clock, which is part of every round trip.
@@ -57,20 +57,7 @@ pub fn run(place: &Place, args: &Bench, output: Output) -> Result<()> {
     for &size in &args.sizes {
         place.speech.check_size(size)?;
     }
-    let server = match place.in_process() {
-        false => None,
-        true => {
-            let (broker, _) = place.server()?;
-            let start = EchoServer::start(
-                broker,
-                place.port,
-                place.speech,
-                args.server,
-                Arc::new(drop),
-            );
-            Some(start?)
-        }
-    };
+    let (place, server) = Companion::start(place, args.server)?;
     let broker = place.client()?;
     let bar = output.progress(
         2 * args.sizes.len() as u64,
@@ -109,18 +96,19 @@ pub fn run(place: &Place, args: &Bench, output: Output) -> Result<()> {
 
     let report = Report {
         command: "bench",
-        endpoint: place.endpoint.to_string(),
+        endpoint: place.names().join(" + "),
         port: place.port,
         speech: place.speech,
         batch: args.batch,
         capacity: place.capacity(),
-        server: place.in_process().then_some(args.server),
+        server_runs: place.server,
+        server: (place.server != ServerRuns::Elsewhere).then_some(args.server),
         seconds_per_size: seconds(args.seconds),
         clock_ns: clock_cost().as_nanos() as f64,
         optimized_build: !cfg!(debug_assertions),
         sizes: rows,
     };
-    output.result(&report, &text(place, &report))
+    output.result(&report, &text(&place, &report))
 }
 
 fn cut(size: usize, error: &dyn std::fmt::Display) -> Error {
@@ -148,8 +136,8 @@ fn text(place: &Place, report: &Report) -> Lines {
     let mut lines = Lines::titled(format_args!("Bench at {}", place.name()));
     lines.item("capacity", human::size(report.capacity as u64));
     match report.server {
-        Some(style) => lines.item("server", format_args!("{style}, in this process")),
-        None => lines.item("server", "another process's"),
+        Some(style) => lines.item("server", format_args!("{style}, {}", report.server_runs)),
+        None => lines.item("server", report.server_runs),
     }
     lines.item(
         "round trip",

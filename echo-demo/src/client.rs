@@ -15,11 +15,11 @@ use channel::{JoinHandle, Task};
 use serde::Serialize;
 
 use crate::args::Style;
+use crate::companion::Companion;
 use crate::error::{Error, Result};
 use crate::pattern::Digest;
 use crate::place::Place;
 use crate::report::{Lines, Output, seconds};
-use crate::server::EchoServer;
 use crate::speech::Speech;
 
 #[derive(Serialize)]
@@ -82,17 +82,8 @@ impl Tally {
 type Sent = (Tally, Option<Error>);
 
 pub fn run(place: &Place, output: Output) -> Result<()> {
-    if place.in_process() {
-        let (broker, _) = place.server()?;
-        // It ends with the process.
-        EchoServer::start(
-            broker,
-            place.port,
-            place.speech,
-            Style::Blocking,
-            Arc::new(drop),
-        )?;
-    }
+    // It ends with the process.
+    let (place, _server) = Companion::start(place, Style::Blocking)?;
     let broker = place.client()?;
     let channel = place.connect(&broker)?;
     let interactive = io::stdin().is_terminal() && !output.is_json();
@@ -135,7 +126,7 @@ pub fn run(place: &Place, output: Output) -> Result<()> {
     });
     let report = Report {
         command: "client",
-        endpoint: place.endpoint.to_string(),
+        endpoint: place.names().join(" + "),
         port: place.port,
         speech: place.speech,
         passed: failure.is_none(),

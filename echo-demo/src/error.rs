@@ -1,10 +1,10 @@
 //! What can go wrong, and what to do next.
 
+mod hints;
+
 use std::io;
 
-use channel::{
-    AcceptError, BrokerError, ConnectError, DialError, Endpoint, ListenError, TaskPanicked,
-};
+use channel::{BrokerError, ConnectError, Endpoint, EndpointError, ListenError, TaskPanicked};
 use thiserror::Error;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -14,17 +14,47 @@ pub enum Error {
     #[error(
         "{at} can be reached from inside this process only, so nobody would ever come: run `echo-demo client`, \
          `load` or `bench` (in memory they bring their own server), or serve where others can \
-         connect, with --endpoint (transports of this build: {known})"
+         connect: add --transport tcp, or --endpoint tcp://127.0.0.1:7000/echo"
     )]
-    NobodyElse { at: Endpoint, known: String },
+    NobodyElse { at: Endpoint },
 
-    #[error("{}", no_broker(.error, .at))]
+    #[error(
+        "{at} can be reached from inside this process only, and --spawn starts a second one: leave it \
+         out, or add --transport tcp"
+    )]
+    NoSecondProcess { at: Endpoint },
+
+    #[error("`{command}` takes one --endpoint or --transport; `serve` and `load` take several")]
+    OneEndpoint { command: &'static str },
+
+    #[error(
+        "the endpoints name two brokers, `{first}` and `{second}`, and a server is one: give them the \
+         same name"
+    )]
+    TwoNames { first: String, second: String },
+
+    #[error(
+        "{at} names another port than {port}, and a server has one: leave out --port, or give all the \
+         same"
+    )]
+    TwoPorts { at: Endpoint, port: u16 },
+
+    #[error(transparent)]
+    Endpoint(EndpointError),
+
+    #[error("cannot start a second process: {0}; without --spawn the server runs in this one")]
+    Spawn(io::Error),
+
+    #[error("the server, a second process, failed: {0}")]
+    SecondProcess(String),
+
+    #[error("{}", hints::no_broker(.error, .at))]
     Broker { at: Endpoint, error: BrokerError },
 
-    #[error("cannot serve at {at}: {error}{}", where_then(.error))]
+    #[error("cannot serve at {at}: {error}{}", hints::where_then(.error))]
     Listen { at: Endpoint, error: ListenError },
 
-    #[error("{error}; {}", what_next(.error, .at))]
+    #[error("{error}{}", hints::what_next(.error, .at))]
     Connect { at: Endpoint, error: ConnectError },
 
     #[error(
@@ -38,9 +68,6 @@ pub enum Error {
          smaller --capacity"
     )]
     TooMuch { buffers: String, max: String },
-
-    #[error("{0}; nobody came to the server of this test")]
-    Accept(#[from] AcceptError),
 
     #[error("cannot start another task: {0}; is there a limit on threads (ulimit -u)?")]
     Task(io::Error),
@@ -91,39 +118,5 @@ impl Error {
             io::ErrorKind::BrokenPipe => Error::ClosedStdout,
             _ => Error::Stdout(error),
         }
-    }
-}
-
-fn no_broker(error: &BrokerError, at: &Endpoint) -> String {
-    match error {
-        BrokerError::Capacity(error) => format!("--capacity: {error}"),
-        BrokerError::BadName { .. } => format!("{at} names no broker: {error}"),
-        error => error.to_string(),
-    }
-}
-
-fn where_then(error: &ListenError) -> &'static str {
-    match error {
-        ListenError::UnknownScheme { .. } => "; pick one of them with --endpoint SCHEME://...",
-        _ => "",
-    }
-}
-
-fn what_next(error: &ConnectError, at: &Endpoint) -> String {
-    match error {
-        ConnectError::Dial {
-            error: DialError::UnknownScheme { .. },
-            ..
-        } => "pick one of them with --endpoint SCHEME://...".into(),
-        ConnectError::Dial {
-            error: DialError::Capacity(_),
-            ..
-        } => "change --capacity".into(),
-        ConnectError::TimedOut { .. } => {
-            format!(
-                "is `echo-demo serve --endpoint {at}` running, with the same --port? --timeout waits longer"
-            )
-        }
-        _ => format!("is `echo-demo serve --endpoint {at}` running?"),
     }
 }

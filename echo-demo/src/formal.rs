@@ -6,14 +6,15 @@ mod messages;
 
 use std::time::{Duration, Instant};
 
-use channel::{JoinHandle, Task};
 use serde::Serialize;
 
+use crate::args::Test;
+use crate::companion::Companion;
 use crate::error::{Error, Result};
 use crate::human;
-use crate::place::Place;
+use crate::place::{Place, ServerRuns};
 use crate::report::{Lines, Output, seconds};
-use crate::server::{End, Served, echo};
+use crate::server::{End, Served};
 use crate::speech::Speech;
 
 /// How long one number may take to come back before the test has failed.
@@ -25,7 +26,7 @@ const NUMBERS: usize = 256;
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     command: &'static str,
-    endpoint: &'a str,
+    endpoint: String,
     port: u16,
     #[serde(rename = "as")]
     speech: Speech,
@@ -34,7 +35,8 @@ struct Report<'a> {
     /// Time until server and client had met.
     met_seconds: f64,
     client: ClientSide,
-    /// What the server saw; null where it is another process's.
+    server_runs: ServerRuns,
+    /// What the server saw; null where it runs elsewhere.
     server: Option<&'a Served>,
 }
 
@@ -67,9 +69,9 @@ impl ClientSide {
     }
 }
 
-pub fn run(place: &Place, output: Output) -> Result<()> {
+pub fn run(place: &Place, args: &Test, output: Output) -> Result<()> {
+    let (place, server) = Companion::start(place, args.server)?;
     let started = Instant::now();
-    let server = place.in_process().then(|| serve_one(place)).transpose()?;
     let broker = place.client()?;
     let channel = place.connect(&broker)?;
     let met = started.elapsed();
@@ -84,45 +86,39 @@ pub fn run(place: &Place, output: Output) -> Result<()> {
         Speech::Messages { max } => messages::talk(channel, max, place.capacity(), &mut client),
     };
     // The channel is closed by now, so the server ends whatever happened.
-    let served = server.map(JoinHandle::join).transpose()?.transpose()?;
+    let served = server.map(Companion::stop).transpose()?;
     let failure = talked
         .and_then(|()| {
             served
-                .as_ref()
+                .as_deref()
                 .map_or(Ok(()), |served| check(served, &client))
         })
         .err();
 
     let report = Report {
         command: "test",
-        endpoint: &place.endpoint.to_string(),
+        endpoint: place.names().join(" + "),
         port: place.port,
         speech: place.speech,
         passed: failure.is_none(),
         failure,
         met_seconds: seconds(met),
         client,
-        server: served.as_ref(),
+        server_runs: place.server,
+        server: served.iter().flatten().next(),
     };
-    output.result(&report, &text(place, &report, met))?;
+    output.result(&report, &text(&place, &report, met))?;
     report
         .failure
         .map_or(Ok(()), |failure| Err(Error::Failed(failure)))
 }
 
-/// A task that serves one channel.
-fn serve_one(place: &Place) -> Result<JoinHandle<Result<Served>>> {
-    let (broker, _) = place.server()?;
-    let (port, speech, limit) = (place.port, place.speech, place.limit + PATIENCE);
-    Task::spawn("echo-server", [broker], move || {
-        let broker = Task::broker().expect("the task was given its broker");
-        Ok(echo(broker.accept_timeout(port, limit)?, speech))
-    })
-    .map_err(Error::Task)
-}
-
 /// The server's part of the verdict.
-fn check(served: &Served, client: &ClientSide) -> Result<(), String> {
+fn check(served: &[Served], client: &ClientSide) -> Result<(), String> {
+    let [served] = served else {
+        let n = served.len();
+        return Err(format!("the server saw {n} channels, and there was one"));
+    };
     if served.end != End::Orderly {
         return Err(format!(
             "the server saw no orderly end: {}",
@@ -160,12 +156,14 @@ fn text(place: &Place, report: &Report<'_>, met: Duration) -> Lines {
     let mut lines = Lines::titled(format_args!("Echo test at {}", place.name()));
     lines.item(
         "rendezvous",
-        format_args!(
-            "brokers {:?} and {:?} met after {}",
-            client.broker,
-            client.met_with,
-            human::time(met)
-        ),
+        match client.met_with.as_str() {
+            "" => format!("connected after {}", human::time(met)),
+            name => format!(
+                "brokers {:?} and {name:?} met after {}",
+                client.broker,
+                human::time(met)
+            ),
+        },
     );
     if client.echoed == NUMBERS {
         let (one_by_one, amount) = match report.speech {
@@ -220,12 +218,16 @@ fn text(place: &Place, report: &Report<'_>, met: Duration) -> Lines {
         Some(served) => lines.item(
             "server",
             format_args!(
-                "sent back {}, then saw: {}; disconnected",
+                "sent back {}, then saw: {}; disconnected{}",
                 match served.messages {
                     None => format!("{} bytes", served.bytes),
                     Some(_) => served.amount(),
                 },
-                how(&served.end)
+                how(&served.end),
+                match report.server_runs {
+                    ServerRuns::Spawned => "; it was a second process",
+                    _ => "",
+                }
             ),
         ),
         None => lines.item(

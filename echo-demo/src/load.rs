@@ -9,7 +9,7 @@ mod driver;
 mod messages;
 mod text;
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use channel::{JoinHandle, Task};
@@ -17,12 +17,13 @@ use driver::{Driven, Driver};
 use serde::Serialize;
 
 use crate::args::{Load, Style};
+use crate::companion::Companion;
 use crate::error::{Error, Result};
 use crate::human;
 use crate::latency::{Latency, Times};
-use crate::place::Place;
+use crate::place::{Place, ServerRuns};
 use crate::report::{Output, seconds};
-use crate::server::{EchoServer, End, MAX_TASKS, Served};
+use crate::server::{End, MAX_TASKS, Served};
 use crate::speech::Speech;
 
 /// Driver tasks: two, for the same reason as the server's.
@@ -37,7 +38,8 @@ const MAX_BUFFERS: u64 = 1 << 40;
 #[derive(Serialize)]
 struct Report {
     command: &'static str,
-    endpoint: String,
+    /// The clients take them in turn.
+    endpoints: Vec<String>,
     port: u16,
     #[serde(rename = "as")]
     speech: Speech,
@@ -61,6 +63,8 @@ struct Report {
     slowest_client_seconds: f64,
     failed_clients: usize,
     failures: Vec<String>,
+    server_runs: ServerRuns,
+    /// Null where it runs elsewhere.
     server: Option<Tally>,
 }
 
@@ -75,7 +79,7 @@ impl Report {
 }
 
 /// What the server counted.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Serialize)]
 struct Tally {
     style: Style,
     channels: u64,
@@ -83,6 +87,19 @@ struct Tally {
     /// Null for a stream of bytes.
     messages: Option<u64>,
     orderly_ends: u64,
+}
+
+impl Tally {
+    fn of(served: &[Served], place: &Place, style: Style) -> Tally {
+        let messages = served.iter().filter_map(|one| one.messages).sum();
+        Tally {
+            style,
+            channels: served.len() as u64,
+            bytes: served.iter().map(|one| one.bytes).sum(),
+            messages: place.speech.max_message().map(|_| messages),
+            orderly_ends: served.iter().filter(|one| one.end == End::Orderly).count() as u64,
+        }
+    }
 }
 
 pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
@@ -98,20 +115,11 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
             max: human::size(MAX_BUFFERS),
         });
     }
-    if place.in_process() && args.server == Style::Blocking && args.clients as usize > MAX_TASKS {
+    let ours = place.server != ServerRuns::Elsewhere;
+    if ours && args.server == Style::Blocking && args.clients as usize > MAX_TASKS {
         return Err(Error::TooManyTasks { max: MAX_TASKS });
     }
-    let tally = Arc::new(Mutex::new(Tally {
-        style: args.server,
-        channels: 0,
-        bytes: 0,
-        messages: place.speech.max_message().map(|_| 0),
-        orderly_ends: 0,
-    }));
-    let server = place
-        .in_process()
-        .then(|| start_server(place, args.server, &tally))
-        .transpose()?;
+    let (place, server) = Companion::start(place, args.server)?;
     let broker = place.client()?;
     let total = u64::from(args.clients) * args.bytes as u64;
     let bar = output.progress(
@@ -146,13 +154,8 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
     }
     let elapsed = started.elapsed();
     bar.finish_and_clear();
-    let served = match server {
-        None => None,
-        Some(server) => {
-            server.stop()?;
-            Some(tally.lock().expect("nobody panics with it").clone())
-        }
-    };
+    let served = server.map(Companion::stop).transpose()?;
+    let tally = served.map(|served| Tally::of(&served, &place, args.server));
 
     if driven.iter().all(|d| d.connected == 0)
         && let Some(error) = driven.iter_mut().find_map(|d| d.refused.take())
@@ -160,28 +163,13 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
         // Nobody is there: then that is all there is to say.
         return Err(error);
     }
-    let report = summary(place, args, size, driven, elapsed, served);
-    output.result(&report, &text::text(place, args, &report))?;
+    let report = summary(&place, args, size, driven, elapsed, tally);
+    output.result(&report, &text::text(&place, args, &report))?;
     if report.passed {
         Ok(())
     } else {
         Err(Error::Failed(report.verdict()))
     }
-}
-
-fn start_server(place: &Place, style: Style, tally: &Arc<Mutex<Tally>>) -> Result<EchoServer> {
-    let (broker, _) = place.server()?;
-    let tally = tally.clone();
-    let count = Arc::new(move |served: Served| {
-        let mut tally = tally.lock().expect("nobody panics with it");
-        tally.channels += 1;
-        tally.bytes += served.bytes;
-        if let (Some(all), Some(more)) = (&mut tally.messages, served.messages) {
-            *all += more;
-        }
-        tally.orderly_ends += u64::from(served.end == End::Orderly);
-    });
-    EchoServer::start(broker, place.port, place.speech, style, count)
 }
 
 fn summary(
@@ -216,7 +204,7 @@ fn summary(
         .is_none_or(|tally| tally.orderly_ends == u64::from(args.clients));
     Report {
         command: "load",
-        endpoint: place.endpoint.to_string(),
+        endpoints: place.names(),
         port: place.port,
         speech: place.speech,
         passed: failures.is_empty() && orderly,
@@ -236,6 +224,7 @@ fn summary(
         slowest_client_seconds: seconds(times.iter().max().copied().unwrap_or_default()),
         failed_clients: failures.len(),
         failures: failures.into_iter().take(SHOWN).collect(),
+        server_runs: place.server,
         server,
     }
 }

@@ -3,12 +3,13 @@
 //! Each command is a module of its own; what they share is below them: [`args`] is the command
 //! line, [`place`] where server and client meet, [`speech`] what goes over their channels, [`server`] and
 //! [`poll_server`] the echo server in its two styles, [`exchange`] a message there and back,
-//! [`report`] how results are printed. No module but [`place`] asks which transport is in use.
+//! [`companion`] the server that a command brings along, [`report`] how results are printed. No module but [`place`] asks which transport is in use.
 #![forbid(unsafe_code)]
 
 mod args;
 mod bench;
 mod client;
+mod companion;
 mod error;
 mod exchange;
 mod formal;
@@ -27,30 +28,46 @@ mod tests;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Common};
 use clap::Parser;
-use error::Error;
-use place::Place;
+use error::{Error, Result};
+use place::{Place, Role};
 use report::Output;
 
 fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
     let output = Output::new(common.json);
-    let command = command.unwrap_or(Command::Test);
-    let run = || match (command, Place::new(&common)?) {
-        (Command::Test, place) => formal::run(&place, output),
-        (Command::Serve(args), place) => serve::run(&place, &args, output),
-        (Command::Client, place) => client::run(&place, output),
-        (Command::Load(args), place) => load::run(&place, &args, output),
-        (Command::Bench(args), place) => bench::run(&place, &args, output),
-    };
-    match run() {
+    let command = command.unwrap_or_else(|| Command::Test(args::Test::default()));
+    match run(&common, command, output) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has had enough, as with `| head`.
         Err(Error::ClosedStdout) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(common: &Common, command: Command, output: Output) -> Result<()> {
+    let place = |role| Place::new(common, role);
+    match command {
+        Command::Test(args) => {
+            let place = place(Role::Both { spawn: args.spawn })?;
+            formal::run(&place.with_one_endpoint("test")?, &args, output)
+        }
+        Command::Serve(args) => serve::run(&place(Role::Server)?, &args, output),
+        Command::Client => {
+            let place = place(Role::Client)?;
+            client::run(&place.with_one_endpoint("client")?, output)
+        }
+        Command::Load(args) => {
+            let place = place(Role::Both { spawn: args.spawn })?;
+            load::run(&place, &args, output)
+        }
+        Command::Bench(args) => {
+            let place = place(Role::Both { spawn: args.spawn })?;
+            bench::run(&place.with_one_endpoint("bench")?, &args, output)
         }
     }
 }

@@ -1,58 +1,126 @@
-//! Where server and client meet: the only module that knows which transports there are.
+//! Where server and clients meet: the only module that knows which transports there are.
 //!
 //! Everything else goes through [`Place::server`] and [`Place::connect`], whatever the endpoint.
+
+pub mod transports;
 
 use std::time::Duration;
 
 use channel::{Broker, Channel, ConnectError, Domain, Endpoint, Options};
+use serde::Serialize;
 
 use crate::args::Common;
 use crate::error::{Error, Result};
 use crate::speech::Speech;
 
-/// The endpoint unless another one is asked for.
-const USUAL: &str = "mem://echo";
+/// The port of the server's broker, unless another one is asked for.
+const USUAL_PORT: u16 = 7;
 
-/// A domain with every transport of this build.
-pub fn domain() -> Domain {
-    Domain::new()
+/// What a command does at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It is the server.
+    Server,
+    /// It is a client of a server that runs elsewhere, unless nobody else could be there.
+    Client,
+    /// It is both, where it was given only what transport to try.
+    Both {
+        /// The server is to be another process in any case.
+        spawn: bool,
+    },
 }
 
-/// An endpoint and a port, how to get there, and what is spoken there.
+/// Where the server of a command's clients runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerRuns {
+    /// As tasks of this process.
+    Here,
+    /// In a second process that this one starts and ends.
+    Spawned,
+    Elsewhere,
+}
+
+impl std::fmt::Display for ServerRuns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ServerRuns::Here => "in this process",
+            ServerRuns::Spawned => "in a second process",
+            ServerRuns::Elsewhere => "another process's",
+        })
+    }
+}
+
+/// Endpoints and a port, how to get there, and what is spoken there.
 #[derive(Clone, Debug)]
 pub struct Place {
     pub domain: Domain,
-    pub endpoint: Endpoint,
+    /// At least one. They all lead to the same server.
+    pub endpoints: Vec<Endpoint>,
     pub port: u16,
     pub options: Options,
     pub limit: Duration,
     pub speech: Speech,
+    pub server: ServerRuns,
 }
 
 impl Place {
-    pub fn new(common: &Common) -> Result<Place> {
-        let given = common.endpoint.as_ref().or(common.transport.as_ref());
-        let endpoint = match given {
-            Some(endpoint) => endpoint.clone(),
-            None => USUAL.parse().expect("a constant that a test parses"),
-        };
+    pub fn new(common: &Common, role: Role) -> Result<Place> {
+        let both = matches!(role, Role::Both { .. });
+        let mut endpoints = common.endpoints.clone();
+        endpoints.extend(common.transports.iter().map(|transport| match both {
+            true => transports::fresh(transport),
+            false => transports::usual(transport),
+        }));
+        if endpoints.is_empty() {
+            endpoints.push(transports::USUAL.parse().expect("a test parses it"));
+        }
         let mut options = Options::new();
         if let Some(capacity) = common.capacity {
             options = options.with_capacity(capacity);
         }
-        Ok(Place {
-            domain: domain(),
-            endpoint,
-            port: common.port,
+        let mut place = Place {
+            domain: transports::domain(),
+            port: port(common.port, &endpoints)?,
+            endpoints,
             options,
             limit: common.timeout,
             speech: common.speech()?,
-        })
+            server: ServerRuns::Elsewhere,
+        };
+        let brought = |at: &Endpoint| place.is_local(at) || transports::is_open(at);
+        place.server = match role {
+            Role::Server => ServerRuns::Here,
+            Role::Both { spawn: true } => match place.local() {
+                None => ServerRuns::Spawned,
+                Some(at) => return Err(Error::NoSecondProcess { at: at.clone() }),
+            },
+            _ if place.endpoints.iter().any(brought) => ServerRuns::Here,
+            _ => ServerRuns::Elsewhere,
+        };
+        Ok(place)
     }
 
-    /// Whether server and clients are tasks of this process, so that a client brings its server.
-    pub fn in_process(&self) -> bool {
-        self.domain.is_local(&self.endpoint) == Some(true)
+    /// Refuses more than one endpoint.
+    pub fn with_one_endpoint(self, command: &'static str) -> Result<Place> {
+        match self.endpoints.len() {
+            1 => Ok(self),
+            _ => Err(Error::OneEndpoint { command }),
+        }
+    }
+
+    /// An endpoint that can be reached from inside this process only.
+    fn local(&self) -> Option<&Endpoint> {
+        self.endpoints.iter().find(|at| self.is_local(at))
+    }
+
+    fn is_local(&self, endpoint: &Endpoint) -> bool {
+        self.domain.is_local(endpoint) == Some(true)
+    }
+
+    /// Whether no other process could ever come.
+    pub fn is_private(&self) -> bool {
+        self.endpoints.iter().all(|at| self.is_local(at))
     }
 
     /// The capacity of each side's receive buffer, as it is in the end.
@@ -61,21 +129,45 @@ impl Place {
         asked.checked_next_power_of_two().unwrap_or(asked)
     }
 
-    /// The server's broker, which can be reached at the endpoint, and where exactly that is.
-    pub fn server(&self) -> Result<(Broker, Endpoint)> {
-        let name = if self.in_process() {
-            self.endpoint.authority()
-        } else {
-            self.endpoint.broker().unwrap_or("echo")
-        };
-        let broker = self.broker(name)?;
-        match broker.listen(&self.endpoint) {
-            Ok(bound) => Ok((broker, bound.endpoint().clone())),
-            Err(error) => Err(Error::Listen {
-                at: self.endpoint.clone(),
-                error,
+    /// The server's broker, which can be reached at the endpoints, and where exactly that is.
+    pub fn server(&self) -> Result<(Broker, Vec<Endpoint>)> {
+        let broker = self.broker(self.server_name()?)?;
+        let bound = self.endpoints.iter().map(|at| {
+            let at = self.with_port(at);
+            match broker.listen(&at) {
+                Ok(bound) => Ok(bound.endpoint().clone()),
+                Err(error) => Err(Error::Listen { at, error }),
+            }
+        });
+        let bound = bound.collect::<Result<_>>()?;
+        Ok((broker, bound))
+    }
+
+    /// The one name that all endpoints give.
+    fn server_name(&self) -> Result<&str> {
+        let mut names = self.endpoints.iter().filter_map(|at| match at {
+            at if self.is_local(at) => Some(at.authority()),
+            at if at.is_plain() => None,
+            at => at.broker(),
+        });
+        let first = names.next().unwrap_or(transports::NAME);
+        match names.find(|name| *name != first) {
+            None => Ok(first),
+            Some(second) => Err(Error::TwoNames {
+                first: first.to_owned(),
+                second: second.to_owned(),
             }),
         }
+    }
+
+    /// A plain stream cannot say which port it is for: whoever listens does.
+    fn with_port(&self, at: &Endpoint) -> Endpoint {
+        if !at.is_plain() || at.option("port").is_some() {
+            return at.clone();
+        }
+        let with = at.clone().with_option("port", &self.port.to_string());
+        // If that is too long, listening says what is missing.
+        with.unwrap_or_else(|_| at.clone())
     }
 
     /// The broker that clients connect from.
@@ -89,22 +181,33 @@ impl Place {
     fn broker(&self, name: &str) -> Result<Broker> {
         let made = self.domain.broker_with(name, self.options.clone());
         made.map_err(|error| Error::Broker {
-            at: self.endpoint.clone(),
+            at: self.endpoints[0].clone(),
             error,
         })
     }
 
     /// A channel to the server.
     pub fn connect(&self, from: &Broker) -> Result<Channel> {
-        from.connect_at(&self.endpoint, self.port, Some(self.limit))
-            .map_err(|error| self.unreachable(error))
+        self.connect_nth(from, 0)
     }
 
-    fn unreachable(&self, error: ConnectError) -> Error {
+    /// A channel to the server, by another endpoint for each number while there are others.
+    pub fn connect_nth(&self, from: &Broker, number: u32) -> Result<Channel> {
+        let at = &self.endpoints[number as usize % self.endpoints.len()];
+        let connected = from.connect_at(at, self.port, Some(self.limit));
+        connected.map_err(|error| self.unreachable(at, error))
+    }
+
+    fn unreachable(&self, at: &Endpoint, error: ConnectError) -> Error {
         Error::Connect {
-            at: self.endpoint.clone(),
+            at: at.clone(),
             error,
         }
+    }
+
+    /// The endpoints, as they are printed.
+    pub fn names(&self) -> Vec<String> {
+        self.endpoints.iter().map(Endpoint::to_string).collect()
     }
 
     /// `mem://echo, port 7`, and what is spoken there if that is not bytes.
@@ -113,6 +216,24 @@ impl Place {
             Speech::Bytes => "",
             Speech::Messages { .. } => ", as messages",
         };
-        format!("{}, port {}{what}", self.endpoint, self.port)
+        format!("{}, port {}{what}", self.names().join(" + "), self.port)
     }
+}
+
+/// The port of the server: what was asked for, or what the plain endpoints name, which must agree.
+fn port(asked: Option<u16>, endpoints: &[Endpoint]) -> Result<u16> {
+    let mut port = asked;
+    for at in endpoints.iter().filter(|at| at.is_plain()) {
+        let named = at.port_option().map_err(Error::Endpoint)?;
+        match (port, named) {
+            (Some(port), Some(named)) if port != named => {
+                return Err(Error::TwoPorts {
+                    at: at.clone(),
+                    port,
+                });
+            }
+            _ => port = port.or(named),
+        }
+    }
+    Ok(port.unwrap_or(USUAL_PORT))
 }

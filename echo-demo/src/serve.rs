@@ -1,83 +1,111 @@
 //! `serve`: an echo server for clients of other processes.
 
-use std::sync::mpsc;
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
-use serde::Serialize;
+use channel::Broker;
+use serde::{Deserialize, Serialize};
 
 use crate::args::Serve;
 use crate::error::{Error, Result};
 use crate::place::Place;
 use crate::report::Output;
 use crate::server::{EchoServer, End, Served};
-use crate::speech::Speech;
 
 /// Channels that have ended and were not told about yet; when the terminal cannot follow, the
 /// server waits for it.
 const UNTOLD: usize = 1024;
 
-#[derive(Serialize)]
+/// What a server tells, in the order in which it happens.
+#[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-enum Event<'a> {
+pub enum Event {
     Listening {
-        endpoint: String,
+        endpoints: Vec<String>,
         port: u16,
         #[serde(rename = "as")]
-        speech: Speech,
+        speech: String,
         /// Null where there are no messages.
         max_message: Option<usize>,
     },
-    Served(&'a Served),
+    Served(Served),
 }
 
 pub fn run(place: &Place, args: &Serve, output: Output) -> Result<()> {
-    if place.in_process() {
+    if place.is_private() {
         return Err(Error::NobodyElse {
-            at: place.endpoint.clone(),
-            known: place.domain.schemes().join(", "),
+            at: place.endpoints[0].clone(),
         });
     }
-    let (broker, endpoint) = place.server()?;
+    let (broker, endpoints) = place.server()?;
     let (told, untold) = mpsc::sync_channel(UNTOLD);
     // After the last one that counts nobody listens; the server is stopped then.
-    let observer = std::sync::Arc::new(move |served| drop(told.send(served)));
-    let server = EchoServer::start(broker, place.port, place.speech, args.server, observer)?;
+    let observer = Arc::new(move |served| drop(told.send(served)));
+    let server = EchoServer::start(
+        broker.clone(),
+        place.port,
+        place.speech,
+        args.server,
+        observer,
+    )?;
     tell(
         output,
         &Event::Listening {
-            endpoint: endpoint.to_string(),
+            endpoints: endpoints.iter().map(ToString::to_string).collect(),
             port: place.port,
-            speech: place.speech,
+            speech: place.speech.name().to_owned(),
             max_message: place.speech.max_message(),
         },
     )?;
+    if args.until_eof {
+        close_at_eof(broker)?;
+    }
     let count = args.count.unwrap_or(u64::MAX);
+    // It ends when the last task of the server has: after the broker was closed.
     for (_, served) in (0..count).zip(&untold) {
-        tell(output, &Event::Served(&served))?;
+        tell(output, &Event::Served(served))?;
     }
     drop(untold);
     server.stop()
 }
 
+/// Nobody else is accepted after the end of standard input.
+fn close_at_eof(broker: Broker) -> Result<()> {
+    let reading = thread::Builder::new().name("standard-input".into());
+    let read = move || {
+        // An input that cannot be read has ended as well.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        broker.close();
+    };
+    reading.spawn(read).map(drop).map_err(Error::Task)
+}
+
 /// A server has no end to wait for: so with --json each event is a document in a line of its own.
-fn tell(output: Output, event: &Event<'_>) -> Result<()> {
+fn tell(output: Output, event: &Event) -> Result<()> {
     if output.is_json() {
         let line = serde_json::to_string(event).expect("keys are text and numbers are finite");
         return output.line(&line);
     }
-    let line = match event {
+    match event {
         Event::Listening {
-            endpoint,
+            endpoints,
             port,
             speech,
             ..
         } => {
-            let what = speech.name();
-            format!("echo server of {what} at {endpoint}, port {port}; Ctrl-C ends it")
+            for at in endpoints {
+                output.line(&format!("echo server of {speech} at {at}, port {port}"))?;
+            }
+            output.line("Ctrl-C ends it")
         }
-        Event::Served(served) => format!(
-            "{} ({}): {} back in {:.3} s, {}",
+        Event::Served(served) => output.line(&format!(
+            "{}{}: {} back in {:.3} s, {}",
             served.peer,
-            served.client,
+            match served.client.as_str() {
+                "" => String::new(),
+                name => format!(" ({name})"),
+            },
             served.amount(),
             served.seconds,
             match &served.end {
@@ -85,7 +113,6 @@ fn tell(output: Output, event: &Event<'_>) -> Result<()> {
                 End::Refused => "then it stopped reading",
                 End::Strange(reason) | End::Lost(reason) => reason,
             }
-        ),
-    };
-    output.line(&line)
+        )),
+    }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use channel::{Broker, Channel, Handle, JoinHandle, Key, Poller, Task};
 use messages::Messages;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::args::Style;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ use crate::speech::Speech;
 pub const MAX_TASKS: usize = 1024;
 
 /// How a channel ended for the server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum End {
     /// The client finished, and everything was sent back.
@@ -40,7 +40,7 @@ pub enum End {
 }
 
 /// One channel that was served.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Served {
     /// The client's broker, if it told its name.
     pub client: String,

@@ -12,8 +12,8 @@ use channel::mem::Mem;
 use channel::transport::{BoxFuture, Connection, Listener, Transport};
 use channel::{DialError, Endpoint, ListenError, Options};
 
-use crate::args::{Bench, Load, Serve, Style};
-use crate::place::Place;
+use crate::args::{Bench, Load, Serve, Style, Test};
+use crate::place::{Place, Role, ServerRuns};
 use crate::report::Output;
 use crate::server::{EchoServer, End, Served};
 use crate::speech::Speech;
@@ -67,15 +67,16 @@ impl Listener for FarListener {
 fn places(capacity: usize) -> [Place; 2] {
     let far = Far(Arc::new(Mem::new()));
     [far.clone(), far].map(|far| {
-        let domain = place::domain();
+        let domain = place::transports::domain();
         domain.add(far);
         Place {
             domain,
-            endpoint: "far://desk/echo".parse().unwrap(),
+            endpoints: vec!["far://desk/echo".parse().unwrap()],
             port: 9,
             options: Options::new().with_capacity(capacity),
             limit: Duration::from_secs(5),
             speech: Speech::Bytes,
+            server: ServerRuns::Elsewhere,
         }
     })
 }
@@ -102,7 +103,7 @@ impl World {
             Arc::new(move |one: Served| served.lock().unwrap().push(one))
         };
         let (broker, at) = server.server().unwrap();
-        assert_eq!(at, client.endpoint);
+        assert_eq!(at, client.endpoints);
         World {
             client,
             server: Some(EchoServer::start(broker, 9, server.speech, style, observer).unwrap()),
@@ -129,7 +130,7 @@ const STYLES: [Style; 2] = [Style::Blocking, Style::Poller];
 fn the_formal_test_passes_between_two_domains() {
     for style in STYLES {
         let mut world = World::new(style, 64);
-        formal::run(&world.client, Output::silent()).unwrap();
+        formal::run(&world.client, &Test::default(), Output::silent()).unwrap();
         assert_eq!(world.ends(), [End::Orderly], "{style:?}");
     }
 }
@@ -142,16 +143,17 @@ fn a_server_that_was_told_how_many_ends_after_them() {
         let args = Serve {
             server: Style::Poller,
             count: Some(2),
+            until_eof: false,
         };
         serve::run(&server, &args, Output::silent())
     });
     // The transport says at once when nobody listens: so this may come too early.
     let started = std::time::Instant::now();
-    while formal::run(&client, Output::silent()).is_err() {
+    while formal::run(&client, &Test::default(), Output::silent()).is_err() {
         assert!(started.elapsed() < Duration::from_secs(5));
         thread::sleep(Duration::from_millis(5));
     }
-    formal::run(&client, Output::silent()).unwrap();
+    formal::run(&client, &Test::default(), Output::silent()).unwrap();
     serving.join().unwrap().unwrap();
 }
 
@@ -166,6 +168,7 @@ fn a_load_through_tiny_buffers_is_lossless() {
             size: None,
             seed: 7,
             server: style,
+            spawn: false,
         };
         load::run(&world.client, &args, Output::silent()).unwrap();
         assert_eq!(world.ends(), vec![End::Orderly; 20], "{style:?}");
@@ -181,6 +184,7 @@ fn messages_larger_than_all_buffers_are_measured() {
         seconds: Duration::from_millis(40),
         batch: false,
         server: Style::Blocking,
+        spawn: false,
     };
     bench::run(&world.client, &args, Output::silent()).unwrap();
     assert_eq!(world.ends(), vec![End::Orderly; 4]);
@@ -244,7 +248,7 @@ fn the_server_tells_how_a_client_left() {
 fn nobody_there_is_told_within_the_limit() {
     let [_, mut place] = places(64);
     place.limit = Duration::from_millis(100);
-    let error = formal::run(&place, Output::silent())
+    let error = formal::run(&place, &Test::default(), Output::silent())
         .unwrap_err()
         .to_string();
     assert!(
@@ -258,7 +262,8 @@ fn nobody_there_is_told_within_the_limit() {
 fn the_usual_endpoint_is_in_this_process() {
     use clap::Parser;
     let common = crate::args::Cli::parse_from(["echo-demo"]).common;
-    let place = Place::new(&common).unwrap();
-    assert!(place.in_process());
+    let place = Place::new(&common, Role::Client).unwrap();
+    assert!(place.is_private());
+    assert_eq!(place.server, ServerRuns::Here);
     assert_eq!(place.name(), "mem://echo, port 7");
 }

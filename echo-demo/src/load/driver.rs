@@ -56,7 +56,7 @@ impl Driver {
             // One refusal is enough: the next would only wait as long.
             let why = match &refused {
                 Some((first, _)) => format!("not tried, since client {first} could not connect"),
-                None => match self.place.connect(&self.broker) {
+                None => match self.place.connect_nth(&self.broker, number) {
                     Ok(channel) => {
                         channels.push((number, channel));
                         continue;

@@ -53,14 +53,15 @@ pub fn text(place: &Place, args: &Load, report: &Report) -> Lines {
         Some(tally) => lines.item(
             "server",
             format_args!(
-                "{}; {} channels, {} ended in order, {} sent back",
+                "{}, {}; {} channels, {} ended in order, {} sent back",
                 tally.style,
+                report.server_runs,
                 tally.channels,
                 tally.orderly_ends,
                 human::amount(tally.bytes, tally.messages)
             ),
         ),
-        None => lines.item("server", "another process's"),
+        None => lines.item("server", report.server_runs),
     }
     lines.item("failures", report.failed_clients);
     for failure in &report.failures {

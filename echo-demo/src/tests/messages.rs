@@ -7,7 +7,7 @@ use message_queue::codec::PREFIX;
 use message_queue::{BATCH, MessageQueue, ReceiveError, SendError};
 
 use super::{STYLES, World};
-use crate::args::{Bench, Load, Style};
+use crate::args::{Bench, Load, Style, Test};
 use crate::report::Output;
 use crate::server::End;
 use crate::speech::{Speech, queue};
@@ -26,6 +26,7 @@ fn a_load(bytes: usize, size: usize, style: Style) -> Load {
         size: Some(size),
         seed: 7,
         server: style,
+        spawn: false,
     }
 }
 
@@ -35,6 +36,7 @@ fn a_bench(batch: bool) -> Bench {
         seconds: Duration::from_millis(40),
         batch,
         server: Style::Blocking,
+        spawn: false,
     }
 }
 
@@ -69,7 +71,7 @@ fn the_formal_test_passes_as_messages_through_any_buffer() {
         let few = Speech::Messages { max: 1000 };
         for (speech, capacity, sizes) in [(few, 1, 6), (MESSAGES, 64, 6), (MESSAGES, 4096, 9)] {
             let mut world = World::speaking([speech; 2], style, capacity);
-            formal::run(&world.client, Output::silent()).unwrap();
+            formal::run(&world.client, &Test::default(), Output::silent()).unwrap();
             let served = &world.all_served()[0];
             assert_eq!(served.end, End::Orderly, "{style:?}, {capacity}");
             assert_eq!(served.messages, Some(256 + sizes), "{style:?}, {capacity}");
@@ -120,11 +122,11 @@ fn clients_of_messages_are_content_with_a_server_of_bytes() {
     for style in STYLES {
         let few = Speech::Messages { max: 1000 };
         let mut tiny = World::speaking([Speech::Bytes, few], style, 1);
-        formal::run(&tiny.client, Output::silent()).unwrap();
+        formal::run(&tiny.client, &Test::default(), Output::silent()).unwrap();
         assert_eq!(tiny.ends(), [End::Orderly], "{style:?}");
 
         let mut world = World::speaking([Speech::Bytes, MESSAGES], style, 256);
-        formal::run(&world.client, Output::silent()).unwrap();
+        formal::run(&world.client, &Test::default(), Output::silent()).unwrap();
         bench::run(&world.client, &a_bench(true), Output::silent()).unwrap();
         load::run(
             &world.client,

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod messages;
+mod network;
+mod plain;
 
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,89 @@
+//! What to do next, where the libraries' errors leave it open.
+
+use std::io;
+
+use channel::{BrokerError, ConnectError, DialError, Endpoint, EndpointError, ListenError};
+
+pub fn no_broker(error: &BrokerError, at: &Endpoint) -> String {
+    match error {
+        BrokerError::Capacity(error) => format!("--capacity: {error}"),
+        BrokerError::BadName { .. } => format!("{at} names no broker: {error}"),
+        error => error.to_string(),
+    }
+}
+
+pub fn where_then(error: &ListenError) -> &'static str {
+    match error {
+        ListenError::UnknownScheme { .. } => "; pick one of them with --endpoint SCHEME://...",
+        ListenError::Endpoint(error) => which_port(error),
+        ListenError::Taken(_) => "; take another port, or port 0 for any free one",
+        ListenError::Io(error) => match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "; ports below 1024 are the system's: take a higher one"
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "; take an address of this machine: 127.0.0.1 for itself alone, 0.0.0.0 for all"
+            }
+            _ => "",
+        },
+        _ => "",
+    }
+}
+
+pub fn what_next(error: &ConnectError, at: &Endpoint) -> String {
+    match error {
+        ConnectError::Dial { error, .. } => match error {
+            DialError::UnknownScheme { .. } => {
+                "; pick one of them with --endpoint SCHEME://...".into()
+            }
+            DialError::Capacity(_) => "; change --capacity".into(),
+            DialError::Io(error) => no_way_there(error, at),
+            DialError::Endpoint(error) => which_port(error).into(),
+            DialError::NotFound => is_it_running(at),
+            // They say what to write.
+            _ => String::new(),
+        },
+        ConnectError::TimedOut { .. } => format!(
+            "{}, with the same --port? --timeout waits longer",
+            is_it_running(at).trim_end_matches('?')
+        ),
+        ConnectError::NoSuchBroker { .. } => {
+            "; a server prints the endpoint that it has; without /NAME whichever listens there is meant"
+                .into()
+        }
+        ConnectError::Protocol { .. } | ConnectError::Lost { .. } => {
+            "; client and server must be given the same --endpoint".into()
+        }
+        _ => is_it_running(at),
+    }
+}
+
+fn which_port(error: &EndpointError) -> &'static str {
+    match error {
+        EndpointError::UnknownOption { key, .. } if key == "port" => {
+            "; a plain stream has that option, and everything else takes --port"
+        }
+        _ => "",
+    }
+}
+
+fn no_way_there(error: &io::Error, at: &Endpoint) -> String {
+    // EMFILE and ENFILE have no kind of their own.
+    if error.to_string().contains("Too many open files") {
+        return "; give fewer --clients, or allow more open files (ulimit -n 65536)".into();
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => start_it(at),
+        // The address or the way there is wrong, and the error says what to check.
+        _ => String::new(),
+    }
+}
+
+/// The transport has said already that a server is to be started: how, then.
+fn start_it(at: &Endpoint) -> String {
+    format!(" (here: `echo-demo serve --endpoint {at}`)")
+}
+
+fn is_it_running(at: &Endpoint) -> String {
+    format!("; is `echo-demo serve --endpoint {at}` running?")
+}
