@@ -30,8 +30,13 @@ Examples:
   echo-demo --as messages               the same, and messages of many sizes
   echo-demo client                      type lines and get them back
   cat file | echo-demo client | cmp - file
-  echo-demo load --clients 200 --bytes 1MiB
+  echo-demo test --transport tcp --spawn
+                                        over TCP, the server in a second process
+  echo-demo load --transport mem,tcp --clients 200 --bytes 1MiB
   echo-demo bench --size 64,16KiB --seconds 2 --json
+  echo-demo serve --endpoint tcp://127.0.0.1:7000/echo --endpoint 'tcp+plain://127.0.0.1:7001'
+  echo-demo client --endpoint tcp://127.0.0.1:7000/echo
+  echo hello | nc -N 127.0.0.1 7001     any program, at a plain endpoint
 
 Exit status: 0 passed, 2 the command line could not be parsed, 1 everything else.";
 
