@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use super::{ENDED, LOST, PEER_ABORTED, SILENT, STOPPED, Shared};
+use super::{ENDED, LEFT, LOST, PEER_ABORTED, SILENT, STOPPED, Shared};
 use crate::transport::Source;
 use crate::wire::record::{Event, RecordDecoder, RecordError};
 
@@ -252,6 +252,11 @@ impl Inbound {
                 let mut failure = Failure::of_carrier(&error);
                 if failure.kind == io::ErrorKind::BrokenPipe {
                     failure.kind = io::ErrorKind::ConnectionReset;
+                }
+                // An abort closes the carrier under a reader that is in it: no loss, for that reader.
+                if shared.has_any(LEFT) {
+                    let why = "this side has disconnected";
+                    failure = Failure::new(io::ErrorKind::NotConnected, why);
                 }
                 if self.over.is_none() {
                     self.lost(shared, failure);
