@@ -1,6 +1,7 @@
 //! Memory for what was read ahead: a connection with nothing buffered owns none.
 
 use std::cell::Cell;
+use std::io::IoSliceMut;
 
 /// Most that is read ahead: what one system call brings at full speed, and no more than a pipe holds.
 pub(crate) const READ_AHEAD: usize = 64 * 1024;
@@ -75,6 +76,20 @@ impl Buffer {
                 end,
             } => &scratch.0[*start..*end],
         }
+    }
+
+    /// Copies out as much as fits; returns how much.
+    pub(crate) fn take(&mut self, out: &mut [IoSliceMut<'_>]) -> usize {
+        let mut from = self.filled();
+        let mut total = 0;
+        for slice in out {
+            let n = from.len().min(slice.len());
+            slice[..n].copy_from_slice(&from[..n]);
+            from = &from[n..];
+            total += n;
+        }
+        self.consume(total);
+        total
     }
 
     pub(crate) fn consume(&mut self, n: usize) {

@@ -45,6 +45,15 @@ pub enum Failure {
         /// What the system said.
         reason: Arc<io::Error>,
     },
+    /// The host was reached, but the connection could not be secured.
+    #[cfg(feature = "tls")]
+    #[error("{address}: {reason}")]
+    Tls {
+        /// The address tried.
+        address: SocketAddr,
+        /// What is wrong.
+        reason: crate::tls::TlsError,
+    },
     /// Anything else.
     #[error("{address}: {reason}")]
     Other {
@@ -81,6 +90,8 @@ impl Failure {
             Failure::Unreachable { .. } => io::ErrorKind::HostUnreachable,
             Failure::TimedOut { .. } => io::ErrorKind::TimedOut,
             Failure::NameNotFound { .. } => io::ErrorKind::NotFound,
+            #[cfg(feature = "tls")]
+            Failure::Tls { reason, .. } => reason.kind(),
             Failure::Other { reason, .. } => reason.kind(),
         }
     }
@@ -128,7 +139,9 @@ impl Failures {
     /// As an error of the operating system, of the kind of the failure that came furthest: a refusal
     /// tells more than silence, and silence more than no way there.
     pub(crate) fn into_io(failures: Vec<Failure>) -> io::Error {
-        const FURTHEST: [io::ErrorKind; 3] = [
+        const FURTHEST: [io::ErrorKind; 4] = [
+            // Of a certificate.
+            io::ErrorKind::PermissionDenied,
             io::ErrorKind::ConnectionRefused,
             io::ErrorKind::TimedOut,
             io::ErrorKind::HostUnreachable,

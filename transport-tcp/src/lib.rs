@@ -56,7 +56,11 @@ mod sleep;
 mod socket;
 mod source;
 mod state;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 
 pub use error::{Failure, Failures};
+#[cfg(feature = "tls")]
+pub use tls::{Credentials, CredentialsError, Files, Pem, Tls, TlsError};
 pub use transport::Tcp;

@@ -17,6 +17,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use crate::address::{Lookup, Place, any};
 use crate::seats::{Seat, Seats};
 use crate::settings::Settings;
+use crate::socket::connection;
 
 /// When the process or the system has run out of something (descriptors, say), the next connection is taken
 /// in after so long: soon enough for whoever waits in the backlog, and no busy loop.
@@ -24,30 +25,30 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// So many connections that come to nothing are passed over in one poll, before others get their turn.
 const PASSED_OVER: usize = 16;
 
-/// What is made of an accepted stream.
-pub(crate) type Open =
-    dyn Fn(Async<TcpStream>, Endpoint, &Options, Option<Seat>) -> Connection + Send;
+/// An accepted stream.
+pub(crate) struct Accepted {
+    pub(crate) stream: Async<TcpStream>,
+    pub(crate) peer: Endpoint,
+    pub(crate) seat: Option<Seat>,
+}
 
-pub(crate) struct TcpListening {
-    open: Box<Open>,
+/// Takes in streams, whatever is made of them.
+pub(crate) struct Accepting {
     listener: Async<TcpListener>,
     local: Endpoint,
     settings: Settings,
-    options: Options,
     seats: Option<Arc<Seats>>,
     pause: Option<Timer>,
     /// Ran out of something, and has told so.
     exhausted: bool,
 }
 
-impl TcpListening {
+impl Accepting {
     pub(crate) fn start(
         at: &Endpoint,
-        options: &Options,
         settings: Settings,
         lookup: &Lookup,
-        open: Box<Open>,
-    ) -> Result<TcpListening, ListenError> {
+    ) -> Result<Accepting, ListenError> {
         let place = Place::parse(at.authority()).map_err(ListenError::Unsupported)?;
         let listener = bind_first(&addresses(&place, lookup)?, &settings, at)?;
         let bound = listener.local_addr()?;
@@ -56,20 +57,18 @@ impl TcpListening {
             Place::Name(host, _) => format!("{host}:{}", bound.port()),
             _ => bound.to_string(),
         };
-        Ok(TcpListening {
-            open,
+        Ok(Accepting {
             listener: Async::new(listener)?,
             local: at.clone().with_authority(&authority)?,
             seats: settings.per_peer.map(Seats::new),
             settings,
-            options: options.clone(),
             pause: None,
             exhausted: false,
         })
     }
 
-    /// The connection over an accepted stream; `None` if its address has all that it may have.
-    fn admit(&self, stream: TcpStream, from: SocketAddr) -> io::Result<Option<Connection>> {
+    /// `None` if its address has all that it may have.
+    fn admit(&self, stream: TcpStream, from: SocketAddr) -> io::Result<Option<Accepted>> {
         let seat = match &self.seats {
             None => None,
             Some(seats) => match seats.take(from.ip()) {
@@ -85,7 +84,7 @@ impl TcpListening {
             Endpoint::new(self.local.scheme(), &from.to_string()).map_err(io::Error::from)?;
         let peer = if plain { peer.plain() } else { peer };
         let stream = Async::new(stream)?;
-        Ok(Some((self.open)(stream, peer, &self.options, seat)))
+        Ok(Some(Accepted { stream, peer, seat }))
     }
 
     /// Passes over what concerns one connection; rests if it concerns all.
@@ -103,10 +102,8 @@ impl TcpListening {
         }
         self.pause = Some(Timer::after(PAUSE));
     }
-}
 
-impl Listener for TcpListening {
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Connection>> {
+    pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         for _ in 0..PASSED_OVER {
             if let Some(pause) = &mut self.pause {
                 ready!(Pin::new(pause).poll(cx));
@@ -114,9 +111,9 @@ impl Listener for TcpListening {
             }
             match self.listener.get_ref().accept() {
                 Ok((stream, from)) => match self.admit(stream, from) {
-                    Ok(Some(connection)) => {
+                    Ok(Some(accepted)) => {
                         self.exhausted = false;
-                        return Poll::Ready(Ok(connection));
+                        return Poll::Ready(Ok(accepted));
                     }
                     Ok(None) => tracing::debug!(
                         target: "transport_tcp", endpoint = %self.local, peer = %from,
@@ -134,8 +131,40 @@ impl Listener for TcpListening {
         Poll::Pending
     }
 
-    fn local(&self) -> &Endpoint {
+    pub(crate) fn local(&self) -> &Endpoint {
         &self.local
+    }
+}
+
+pub(crate) struct TcpListening {
+    accepting: Accepting,
+    options: Options,
+}
+
+impl TcpListening {
+    pub(crate) fn start(
+        at: &Endpoint,
+        options: &Options,
+        lookup: &Lookup,
+    ) -> Result<TcpListening, ListenError> {
+        let settings = Settings::of(at, &[])?;
+        Ok(TcpListening {
+            accepting: Accepting::start(at, settings, lookup)?,
+            options: options.clone(),
+        })
+    }
+}
+
+impl Listener for TcpListening {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Connection>> {
+        let Accepted { stream, peer, seat } = ready!(self.accepting.poll_accept(cx))?;
+        let plain = peer.is_plain();
+        let connection = connection(stream, peer, &self.options, plain, seat);
+        Poll::Ready(Ok(connection))
+    }
+
+    fn local(&self) -> &Endpoint {
+        self.accepting.local()
     }
 }
 

@@ -157,6 +157,17 @@ impl Socket {
         self.stream.poll_writable(cx)
     }
 
+    /// As [`poll_outbound`](Socket::poll_outbound), for whoever sends the rest after this side has left.
+    #[cfg(feature = "tls")]
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_writable(cx)
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// The end of the outbound stream, behind everything that was written. Never blocks.
     pub(crate) fn finish(&self) -> io::Result<()> {
         if self.state.set(FINISHED) {
@@ -226,7 +237,7 @@ impl Socket {
     }
 
     /// Has the peer find this side lost, also while others hold the socket.
-    fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.state.set(FINISHED);
         let stream = self.stream.get_ref();
         // Dissolving the association sends a reset at once, where the system does that; closing the

@@ -78,16 +78,9 @@ impl TcpSource {
 
     /// Copies out what was read ahead.
     fn take(&mut self, out: &mut [IoSliceMut<'_>]) -> usize {
-        let mut from = self.buffer.filled();
-        let mut total = 0;
-        for slice in out {
-            let n = from.len().min(slice.len());
-            slice[..n].copy_from_slice(&from[..n]);
-            from = &from[n..];
-            total += n;
-        }
-        self.consume(total);
-        total
+        let n = self.buffer.take(out);
+        self.socket.state.count_read(n);
+        n
     }
 
     /// Whether a read of so much goes straight to where the bytes are wanted.

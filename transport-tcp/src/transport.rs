@@ -81,17 +81,6 @@ impl Transport for Tcp {
     }
 
     fn listen(&self, at: &Endpoint, options: &Options) -> Result<Box<dyn Listener>, ListenError> {
-        let settings = Settings::of(at, &[])?;
-        let plain = at.is_plain();
-        let open = move |stream, peer, options: &Options, seat| {
-            connection(stream, peer, options, plain, seat)
-        };
-        Ok(Box::new(TcpListening::start(
-            at,
-            options,
-            settings,
-            &self.lookup,
-            Box::new(open),
-        )?))
+        Ok(Box::new(TcpListening::start(at, options, &self.lookup)?))
     }
 }

@@ -1,0 +1,60 @@
+//! The job that sends, in the background, ciphertext that the system did not take at once.
+//!
+//! It runs only while there is some. As long as this side may write more, its writer helps; once it has
+//! ended, the time to linger runs.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_io::Timer;
+
+use super::stream::{Sent, TlsStream};
+use crate::closer;
+use crate::state::{LEFT, SOURCE_DROPPED};
+
+pub(super) fn start(stream: Arc<TlsStream>) {
+    closer::spawn(async move {
+        let mut timer = None;
+        poll_fn(|cx| poll(&stream, cx, &mut timer)).await;
+    });
+}
+
+fn poll(stream: &Arc<TlsStream>, cx: &mut Context<'_>, timer: &mut Option<Timer>) -> Poll<()> {
+    stream.wakers.flusher.set(cx.waker());
+    let mut over = false;
+    loop {
+        match stream.flush() {
+            Ok(Sent::All) => {}
+            // Nothing can leave any more.
+            Err(_) => over = true,
+            Ok(Sent::Elsewhere) => return Poll::Pending,
+            Ok(Sent::Blocked) if over => {}
+            Ok(Sent::Blocked) => match stream.socket.poll_writable(&mut stream.news()) {
+                Poll::Ready(Ok(())) => continue,
+                Poll::Ready(Err(_)) => over = true,
+                Poll::Pending if !stream.has_finished() => return Poll::Pending,
+                Poll::Pending => {
+                    // The peer may wait for us to read, and nobody does any more.
+                    if stream.socket.state.has_any(LEFT | SOURCE_DROPPED) {
+                        stream.socket.discard_if_due(true);
+                    }
+                    let linger = stream.socket.linger;
+                    let timer = timer.get_or_insert_with(|| Timer::after(linger));
+                    if Pin::new(timer).poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    tracing::warn!(target: "transport_tcp", "linger time over before all was sent");
+                    over = true;
+                }
+            },
+        }
+        if stream.end_flusher(over) {
+            stream.end();
+            // The wake-up may have come here, and there is room now.
+            stream.wakers.writer.wake();
+            return Poll::Ready(());
+        }
+    }
+}
