@@ -4,7 +4,9 @@ mod hints;
 
 use std::io;
 
-use channel::{BrokerError, ConnectError, Endpoint, EndpointError, ListenError, TaskPanicked};
+use channel::{
+    BrokerError, ConnectError, Endpoint, EndpointError, ListenError, StillLingering, TaskPanicked,
+};
 use thiserror::Error;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -105,6 +107,9 @@ pub enum Error {
     /// Nobody reads our output any more: no failure.
     #[error("standard output is closed")]
     ClosedStdout,
+
+    #[error("{0}; what was sent last may be lost")]
+    Lingering(#[from] StillLingering),
 
     /// What was measured or checked is not as it should be. The report that says so is printed.
     #[error("{0}")]

@@ -10,6 +10,7 @@ mod args;
 mod bench;
 mod client;
 mod companion;
+mod descriptors;
 mod error;
 mod exchange;
 mod formal;
@@ -27,8 +28,10 @@ mod speech;
 mod tests;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use args::{Cli, Command, Common};
+use channel::Options;
 use clap::Parser;
 use error::{Error, Result};
 use place::{Place, Role};
@@ -38,12 +41,20 @@ fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
     let output = Output::new(common.json);
     let command = command.unwrap_or_else(|| Command::Test(args::Test::default()));
-    match run(&common, command, output) {
-        Ok(()) => ExitCode::SUCCESS,
+    descriptors::allow_all();
+    let ended = match run(&common, command, output) {
         // Whoever read our output has had enough, as with `| head`.
-        Err(Error::ClosedStdout) => ExitCode::SUCCESS,
+        Err(Error::ClosedStdout) => Ok(()),
+        ended => ended,
+    };
+    // What goes on in the background would end with the process, and what was sent last with it.
+    let ended = ended.and_then(|()| Ok(channel::linger(Options::new().linger())?));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
+            // Not for long, since something is wrong with the other side or with this one.
+            let _ = channel::linger(Duration::from_secs(1));
             ExitCode::FAILURE
         }
     }

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -22,14 +24,33 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        said.read_line(&mut line).unwrap();
-        let event: Value = serde_json::from_str(&line).unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        let at = Vec::new();
+        let mut server = Server { child, said, at };
+        let event = server.next();
         assert_eq!(event["event"], "listening", "{event}");
         let at = event["endpoints"].as_array().unwrap().iter();
-        let at = at.map(|at| at.as_str().unwrap().to_owned()).collect();
-        Server { child, said, at }
+        server.at = at.map(|at| at.as_str().unwrap().to_owned()).collect();
+        server
+    }
+
+    /// The next thing that it tells.
+    pub fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Whether it ends, without being told to, before the limit.
+    pub fn ends_within(&mut self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
+            if self.child.try_wait().unwrap().is_some() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        false
     }
 
     /// Ends its standard input, and gives what it told of each channel.
@@ -159,6 +180,18 @@ fn a_load_over_all_transports_at_once_is_verified() {
         assert_eq!(report["server"]["channels"], 30);
         assert_eq!(report["server"]["bytes"], 30 * 100 * 1024);
     }
+}
+
+// shows E2: more files than the usual limit of a shell
+#[cfg(unix)]
+#[test]
+fn a_load_of_more_clients_than_the_soft_limit_on_open_files_passes() {
+    let demo = env!("CARGO_BIN_EXE_echo-demo");
+    let load = format!("ulimit -Sn 100; exec '{demo}' load --json -t tcp -n 100 -b 1KiB");
+    let output = std::process::Command::new("sh")
+        .args(["-c", &load])
+        .output();
+    assert_eq!(passed(&output.unwrap())["server"]["orderly_ends"], 100);
 }
 
 // shows E2

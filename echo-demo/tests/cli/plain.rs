@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::network::Server;
 use super::{document, noise, piped, run};
@@ -82,4 +84,45 @@ fn any_echo_server_passes_the_tests() {
     let output = piped(&["client", "-e", &at], input.clone());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stdout == input, "not the same bytes");
+}
+
+// shows C8: what it has sent is not lost with what it has not read
+#[test]
+fn a_server_that_ends_with_unread_bytes_loses_none_of_its_own() {
+    for style in ["blocking", "poller"] {
+        let mut server = Server::start(&[
+            "-e",
+            "tcp+plain://127.0.0.1:0",
+            "--as=messages",
+            "--max-message=1MiB",
+            "--count=1",
+            "--server",
+            style,
+        ]);
+        let mut socket = TcpStream::connect(address(&server.at[0])).unwrap();
+        let mut message = 400_000_u32.to_be_bytes().to_vec();
+        message.extend(noise(400_000));
+        socket.write_all(&message).unwrap();
+        // Its answer is on the way, of which more than we hold unread is still at the server.
+        assert_eq!(socket.peek(&mut [0]).unwrap(), 1);
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut socket = &socket;
+                // No such message is taken; nor is anything behind it, as long as we read.
+                while !done.load(Ordering::Relaxed) && socket.write_all(&[0xff; 4096]).is_ok() {}
+                let _ = socket.shutdown(Shutdown::Write);
+            });
+            let served = server.next();
+            assert!(served["end"]["strange"].is_string(), "{served}");
+            // If it does not wait for us, it is gone by then, and with it what it had to send.
+            server.ends_within(Duration::from_millis(300));
+            let mut back = Vec::new();
+            let read = (&socket).read_to_end(&mut back);
+            done.store(true, Ordering::Relaxed);
+            read.unwrap();
+            assert!(back == message, "{style}: {} bytes came back", back.len());
+        });
+        server.end();
+    }
 }
