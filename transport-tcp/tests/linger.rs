@@ -8,13 +8,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channel::{Broker, Channel, Endpoint, Options, Reader, Receipt};
-use support::process::{given, start};
+use channel::{Broker, Channel, Endpoint, Options, Reader, Receipt, Writer};
+use support::process::{Process, given, start, tell};
 use support::{LIMIT, at, client, domain, eventually, foreign, listen, meet, pattern};
 
 const LENGTH: usize = 10 << 20;
 /// So much of it is not read before the writer has left. The socket's buffers hold that much.
 const TAIL: usize = 96 * 1024;
+
+/// A time limit that is meant to pass.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 const RECORDS: &str = "tcp://127.0.0.1:0/server";
 const PLAIN: &str = "tcp+plain://127.0.0.1:0?port=7";
@@ -150,31 +153,80 @@ fn a_leaving_process() {
     let Some(given) = given() else { return };
     let (to, way) = given.split_once(' ').unwrap();
     let mut channel = client().connect_at(&at(to), 7, Some(LIMIT)).unwrap();
-    // They are here, and stay unread.
-    channel.reader_mut().fill_buf_timeout(LIMIT).unwrap();
-    channel.write_all(&pattern(LENGTH)).unwrap();
+    // The others are here then, too, and stay unread.
+    channel.read_exact_timeout(&mut [0], LIMIT).unwrap();
+    if way != "late" {
+        channel.write_all(&pattern(LENGTH)).unwrap();
+    }
     match way {
         "close" => assert_eq!(channel.close_timeout(LIMIT), Receipt::Complete),
-        other => panic!("{other}"),
+        "disconnect" => {
+            channel.disconnect();
+            channel::linger(LIMIT).unwrap();
+        }
+        "drop" => {
+            drop(channel);
+            channel::linger(LIMIT).unwrap();
+        }
+        _ => {
+            while channel.write_timeout(&[7; 65536], A_MOMENT).is_ok() {}
+            let written = channel.totals().written;
+            drop(channel);
+            let late = channel::linger(A_MOMENT).unwrap_err();
+            assert_eq!(late.count, 1);
+            tell(&written.to_string());
+            channel::linger(LIMIT).unwrap();
+        }
     }
     std::process::exit(0);
 }
 
-fn exits(place: &str, way: &str) {
+/// A process that leaves, and the channel to it with some bytes that it will not read.
+fn leaving(place: &str, way: &str) -> (Process, Reader, Writer) {
     println!("{place}: {way}");
     let (server, at) = listen(place);
-    let mut process = start("a_leaving_process", &format!("{} {way}", at));
+    let process = start("a_leaving_process", &format!("{at} {way}"));
     let channel = server.accept_timeout(7, LIMIT).unwrap();
-    let (mut reader, mut writer) = channel.split();
+    let (reader, mut writer) = channel.split();
     writer.write_all(&[7; 50_000]).unwrap();
+    (process, reader, writer)
+}
+
+fn loses_nothing(place: &str, way: &str) {
+    let (mut process, mut reader, mut writer) = leaving(place, way);
     read_slowly(&mut reader, || {
         let _ = writer.write_all_timeout(&[7; 500_000], LIMIT);
     });
+    drop((reader, writer));
     assert!(process.ended().success());
 }
 
 // shows C8, C9
 #[test]
 fn a_process_that_closes_and_exits() {
-    exits(RECORDS, "close");
+    loses_nothing(RECORDS, "close");
+}
+
+// shows C8
+#[test]
+fn a_process_that_lingers_and_exits() {
+    for place in [RECORDS, PLAIN] {
+        for way in ["disconnect", "drop"] {
+            loses_nothing(place, way);
+        }
+    }
+}
+
+// shows C8: a time limit that is too short is told, and costs nothing by itself.
+#[test]
+fn a_process_that_lingers_too_short_at_first() {
+    for place in [RECORDS, PLAIN] {
+        let (mut process, mut reader, writer) = leaving(place, "late");
+        let written: u64 = process.hear().parse().unwrap();
+        let mut all = Vec::new();
+        std::io::Read::read_to_end(&mut reader, &mut all).unwrap();
+        assert_eq!(all.len() as u64, written);
+        drop((reader, writer));
+        assert!(process.ended().success());
+    }
 }
