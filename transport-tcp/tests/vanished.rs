@@ -17,7 +17,7 @@ use support::{LIMIT, at, client, eventually, listen, meet, pattern, say, talk};
 use transport_tcp::{Failure, Failures};
 
 /// Three seconds of silence, and the peer is lost.
-const QUICK: &str = "keepalive=1&keepalive-interval=1&keepalive-count=2";
+const QUICK: &str = "?keepalive=1&keepalive-interval=1&keepalive-count=2";
 
 /// What has come of a message of 100 bytes below.
 const HALF: Truncated = Truncated::Message {
@@ -29,7 +29,7 @@ const HALF: Truncated = Truncated::Message {
 const SOON: Duration = Duration::from_secs(20);
 
 fn listen_far(cable: &Cable, options: &str) -> (Broker, Endpoint) {
-    let (server, at) = cable.on_far(|| listen(&format!("tcp://{FAR}:0/server?{options}")));
+    let (server, at) = cable.on_far(|| listen(&format!("tcp://{FAR}:0/server{options}")));
     assert!(at.authority().starts_with(FAR), "{at}");
     (server, at)
 }
@@ -168,9 +168,10 @@ fn failure(text: &str) -> (ErrorKind, Failure, String) {
 fn connects_to_hosts_that_are_gone() {
     let test = "connects_to_hosts_that_are_gone";
     with_cable(test, |cable| {
-        let (server, at) = listen_far(cable, "connect-timeout=300");
+        let (server, at) = listen_far(cable, "");
         let (mut ours, mut theirs) = meet(&server, &at, 7);
         talk(&mut ours, &mut theirs);
+        let at = at.with_option("connect-timeout", "300").unwrap();
         let place = at.authority();
 
         // No way there, as this machine knows.
@@ -193,7 +194,12 @@ fn connects_to_hosts_that_are_gone() {
         assert!(text.contains(&format!("{place} did not answer")), "{text}");
         cable.pull();
         let (_, failure_, text) = failure(&at.to_string());
-        assert!(matches!(failure_, Failure::TimedOut { .. }), "{text}");
+        // A machine that is busy may take so long that the system has come to the same end first.
+        let known = matches!(
+            failure_,
+            Failure::TimedOut { .. } | Failure::Unreachable { .. }
+        );
+        assert!(known, "{text}");
         assert!(text.contains(place), "{text}");
         say(&format!("RAN: {test}"));
     });
@@ -204,7 +210,10 @@ fn connects_to_hosts_that_are_gone() {
 fn a_cable_is_plugged_in_again() {
     let test = "a_cable_is_plugged_in_again";
     with_cable(test, |cable| {
-        let (server, at) = listen_far(cable, "keepalive=1&keepalive-interval=1&keepalive-count=60");
+        let (server, at) = listen_far(
+            cable,
+            "?keepalive=1&keepalive-interval=1&keepalive-count=60",
+        );
         let at = at.with_option("user-timeout", "60000").unwrap();
         let (far, near) = meet(&server, &at, 7);
         let (mut far_reader, mut far_writer) = far.split();

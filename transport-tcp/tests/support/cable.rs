@@ -4,11 +4,12 @@
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::say;
+use super::{eventually, say};
 
 /// Set in the process that stands in the namespaces.
 const INSIDE: &str = "TRANSPORT_TCP_TEST_INSIDE";
@@ -82,13 +83,17 @@ impl Cable {
         ip(&format!("link add near type veth peer name far netns {id}"))?;
         ip(&format!("addr add {NEAR}/24 dev near"))?;
         ip("link set near up")?;
-        // That nobody has an address is found after one question, a second, instead of three.
-        ip("ntable change name arp_cache dev near mcast_probes 1")?;
         cable.on_far(|| {
             ip("link set lo up")?;
             ip(&format!("addr add {FAR}/24 dev far"))?;
             ip("link set far up")
         })?;
+        // It takes a moment until something passes.
+        let listener = cable.on_far(|| TcpListener::bind((FAR, 0)).unwrap());
+        let address = listener.local_addr().unwrap();
+        eventually("the cable is in", || TcpStream::connect(address).is_ok());
+        // That nobody has an address is found after one question, a second, instead of three.
+        ip("ntable change name arp_cache dev near mcast_probes 1")?;
         Ok(cable)
     }
 
