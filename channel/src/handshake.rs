@@ -1,6 +1,7 @@
 //! HELLO, WELCOME, GO over a bare connection: the I/O around [`wire::hello`](crate::wire::hello).
 
 mod acceptor;
+mod eager;
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -12,7 +13,7 @@ use crate::options::Options;
 use crate::records;
 use crate::transport::{Connection, Sink, Source};
 use crate::wire::hello::{
-    Hello, HelloDecoder, HelloError, Message, Refusal, Refused, Role, Step, Version,
+    EAGER, Hello, HelloDecoder, HelloError, Message, Refusal, Refused, Role, Step, Version,
 };
 pub(crate) use acceptor::{Desk, read_hello, receive_connector};
 
@@ -24,9 +25,11 @@ enum Failed {
     Protocol(HelloError),
 }
 
-async fn send(sink: &mut dyn Sink, message: &Message) -> io::Result<()> {
+async fn send(sink: &mut dyn Sink, messages: &[Message]) -> io::Result<()> {
     let mut bytes = Vec::new();
-    message.encode(&mut bytes)?;
+    for message in messages {
+        message.encode(&mut bytes)?;
+    }
     let mut sent = 0;
     while sent < bytes.len() {
         match poll_fn(|cx| sink.poll_write(cx, &[IoSlice::new(&bytes[sent..])])).await? {
@@ -76,37 +79,46 @@ pub(crate) async fn connect(
         endpoint: endpoint.clone(),
         reason: Arc::new(error),
     };
-    let failed = |failed| match failed {
-        Failed::Lost(error) => lost(error),
-        Failed::Protocol(HelloError::VersionMismatch { ours, theirs }) => ConnectError::Version {
+    let mut hello = Hello::new(broker, port);
+    hello.from = from.to_owned();
+    hello.capacity = u32::try_from(options.capacity(Some(port))).unwrap_or(u32::MAX);
+    if options.eager() {
+        hello.flags |= EAGER;
+        send(&mut *connection.sink, &[Message::Hello(hello), Message::Go])
+            .await
+            .map_err(lost)?;
+        connection.source = Box::new(eager::Answer::new(connection.source, endpoint, broker));
+        return Ok(carry(connection, options));
+    }
+    send(&mut *connection.sink, &[Message::Hello(hello)])
+        .await
+        .map_err(lost)?;
+    let mut decoder = HelloDecoder::new(Role::Connector);
+    match receive(&mut *connection.source, &mut decoder).await {
+        Ok(Message::Refused(refused)) => return Err(refusal(refused, endpoint, broker)),
+        // The decoder lets nothing else through.
+        Ok(_welcome) => {}
+        Err(Failed::Lost(error)) => return Err(lost(error)),
+        Err(Failed::Protocol(error)) => return Err(protocol(error, endpoint)),
+    }
+    send(&mut *connection.sink, &[Message::Go])
+        .await
+        .map_err(lost)?;
+    Ok(carry(connection, options))
+}
+
+fn protocol(error: HelloError, endpoint: &Endpoint) -> ConnectError {
+    match error {
+        HelloError::VersionMismatch { ours, theirs } => ConnectError::Version {
             endpoint: endpoint.clone(),
             ours,
             theirs,
         },
-        Failed::Protocol(error) => ConnectError::Protocol {
+        error => ConnectError::Protocol {
             endpoint: endpoint.clone(),
             reason: error.to_string(),
         },
-    };
-    let mut hello = Hello::new(broker, port);
-    hello.from = from.to_owned();
-    hello.capacity = u32::try_from(options.capacity(Some(port))).unwrap_or(u32::MAX);
-    send(&mut *connection.sink, &Message::Hello(hello))
-        .await
-        .map_err(lost)?;
-    let mut decoder = HelloDecoder::new(Role::Connector);
-    match receive(&mut *connection.source, &mut decoder)
-        .await
-        .map_err(failed)?
-    {
-        Message::Refused(refused) => return Err(refusal(refused, endpoint, broker)),
-        // The decoder lets nothing else through.
-        _welcome => {}
     }
-    send(&mut *connection.sink, &Message::Go)
-        .await
-        .map_err(lost)?;
-    Ok(carry(connection, options))
 }
 
 fn refusal(refused: Refused, endpoint: &Endpoint, broker: &str) -> ConnectError {

@@ -49,6 +49,7 @@ pub struct Options {
     max_waiting: usize,
     linger: Duration,
     coalescing: Duration,
+    eager: bool,
     #[cfg_attr(feature = "serde", serde(skip))]
     port: Option<u16>,
 }
@@ -64,6 +65,7 @@ impl Default for Options {
             max_waiting: DEFAULT_MAX_WAITING,
             linger: DEFAULT_LINGER,
             coalescing: DEFAULT_COALESCING,
+            eager: false,
             port: None,
         }
     }
@@ -132,6 +134,20 @@ impl Options {
         self
     }
 
+    /// Sets whether a connect over a transport that carries our hello comes back as soon as the hello is
+    /// sent, without waiting to be accepted. It saves a round trip: the first bytes follow the hello at
+    /// once.
+    ///
+    /// Then an unknown broker, or one that closes, is told by the first read or write that fails after
+    /// the refusal has come (`Broken`, with an [`io::Error`](std::io::Error) of the kind
+    /// `ConnectionRefused` that says what the [`ConnectError`](crate::ConnectError) would have said), the
+    /// time limit of the connect is for the connection alone, and a connector that is lost while it waits may be accepted
+    /// still: what it wrote is read, and then the loss. Connects inside of the process wait as always.
+    pub fn with_eager(mut self, eager: bool) -> Options {
+        self.eager = eager;
+        self
+    }
+
     /// The same options, for a transport: this is the port that is asked for.
     pub(crate) fn for_port(&self, port: u16) -> Options {
         let mut options = self.clone();
@@ -174,6 +190,11 @@ impl Options {
     /// How many remote connectors may wait at the broker.
     pub fn max_waiting(&self) -> usize {
         self.max_waiting
+    }
+
+    /// Whether a connect comes back without waiting to be accepted.
+    pub fn eager(&self) -> bool {
+        self.eager
     }
 
     /// Within what time one small write must follow the last to be held back a little.

@@ -185,6 +185,13 @@ struct InboundSlot {
     wanted: bool,
 }
 
+impl InboundSlot {
+    /// Why there is no channel at all, if an eager connector was refused.
+    fn refusal(&self) -> Option<io::Error> {
+        self.stream.as_ref().and_then(|stream| stream.refusal())
+    }
+}
+
 /// Who waits. Apart from [`Shared`], because the carrier holds it (in its wakers) while `Shared`
 /// holds the carrier.
 #[derive(Default)]

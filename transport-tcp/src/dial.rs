@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use async_io::{Async, Timer};
+use async_io::Timer;
 use channel::{DialError, Endpoint};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::address::{Lookup, MOST_ADDRESSES, Place};
 use crate::error::{Failure, Failures};
 use crate::settings::Settings;
+use crate::stream::Stream;
 
 /// What `secure` makes of a connected stream, which is in non-blocking mode: an address counts as reached
 /// once it has. Dropping the future cancels; a look-up that is under way then ends unheard on its thread.
@@ -22,7 +23,7 @@ pub(crate) async fn dial<T, F>(
     to: &Endpoint,
     settings: &Settings,
     lookup: &Lookup,
-    secure: impl Fn(Async<TcpStream>, SocketAddr) -> F,
+    secure: impl Fn(Stream, SocketAddr) -> F,
 ) -> Result<T, DialError>
 where
     F: Future<Output = Result<T, Failure>>,
@@ -69,7 +70,7 @@ async fn find(host: &str, port: u16, lookup: &Lookup) -> io::Result<Vec<SocketAd
     }]))
 }
 
-async fn connect(address: SocketAddr, settings: &Settings) -> io::Result<Async<TcpStream>> {
+async fn connect(address: SocketAddr, settings: &Settings) -> io::Result<Stream> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -81,7 +82,11 @@ async fn connect(address: SocketAddr, settings: &Settings) -> io::Result<Async<T
         Err(error) if !is_under_way(&error) => return Err(error),
         _ => {}
     }
-    let stream = Async::new_nonblocking(TcpStream::from(socket))?;
+    let stream = Stream::new(TcpStream::from(socket));
+    // Within one machine that did not take any time.
+    if stream.get_ref().peer_addr().is_ok() {
+        return Ok(stream);
+    }
     until_connected(&stream, settings.connect_timeout).await?;
     match stream.get_ref().take_error()? {
         None => Ok(stream),
@@ -89,7 +94,7 @@ async fn connect(address: SocketAddr, settings: &Settings) -> io::Result<Async<T
     }
 }
 
-async fn until_connected(stream: &Async<TcpStream>, limit: Duration) -> io::Result<()> {
+async fn until_connected(stream: &Stream, limit: Duration) -> io::Result<()> {
     let mut timer = Timer::after(limit);
     // Not `poll_writable`, which may miss an event unless the operation itself is tried at each poll.
     let mut writable = pin!(stream.writable());

@@ -56,6 +56,7 @@ mod sleep;
 mod socket;
 mod source;
 mod state;
+mod stream;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;

@@ -18,6 +18,7 @@ use crate::address::{Lookup, Place, any};
 use crate::seats::{Seat, Seats};
 use crate::settings::Settings;
 use crate::socket::connection;
+use crate::stream::Stream;
 
 /// When the process or the system has run out of something (descriptors, say), the next connection is taken
 /// in after so long: soon enough for whoever waits in the backlog, and no busy loop.
@@ -27,7 +28,7 @@ const PASSED_OVER: usize = 16;
 
 /// An accepted stream.
 pub(crate) struct Accepted {
-    pub(crate) stream: Async<TcpStream>,
+    pub(crate) stream: Stream,
     pub(crate) peer: Endpoint,
     pub(crate) seat: Option<Seat>,
 }
@@ -83,7 +84,8 @@ impl Accepting {
         let peer =
             Endpoint::new(self.local.scheme(), &from.to_string()).map_err(io::Error::from)?;
         let peer = if plain { peer.plain() } else { peer };
-        let stream = Async::new(stream)?;
+        stream.set_nonblocking(true)?;
+        let stream = Stream::new(stream);
         Ok(Some(Accepted { stream, peer, seat }))
     }
 

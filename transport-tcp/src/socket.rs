@@ -1,12 +1,11 @@
 //! One connected socket: what its halves, its control and its closing do with it.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use async_io::Async;
 use channel::transport::{Carrier, Connection, Control, Disconnect, Totals};
 use channel::{Endpoint, Options, wait};
 
@@ -19,6 +18,7 @@ use crate::source::TcpSource;
 use crate::state::{
     DISCARDING, FINISHED, LEFT, LOST, PEER_CLOSED, SINK_DROPPED, SOURCE_DROPPED, State,
 };
+use crate::stream::Stream;
 
 /// Discarded on the thread that closes, before the background takes over: most connections have
 /// nothing left, or a little.
@@ -31,7 +31,7 @@ const MOST_SLICES: usize = 64;
 /// Closed when the last of its halves, and whoever closes it well, lets go of it. Handles of its channel
 /// hold the [`State`] alone.
 pub(crate) struct Socket {
-    stream: Async<TcpStream>,
+    stream: Stream,
     pub(crate) state: Arc<State>,
     pub(crate) linger: Duration,
     /// No records of ours: only a reset tells the peer that this side was lost.
@@ -52,7 +52,7 @@ pub(crate) enum Discarded {
 
 /// The connection over a connected socket, which is in non-blocking mode.
 pub(crate) fn connection(
-    stream: Async<TcpStream>,
+    stream: Stream,
     peer: Endpoint,
     options: &Options,
     plain: bool,
@@ -72,7 +72,7 @@ pub(crate) fn connection(
 
 impl Socket {
     pub(crate) fn open(
-        stream: Async<TcpStream>,
+        stream: Stream,
         options: &Options,
         plain: bool,
         seat: Option<Seat>,

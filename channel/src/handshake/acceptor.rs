@@ -13,7 +13,9 @@ use crate::options::Options;
 use crate::reception::{within, yield_now};
 use crate::table::{Closed, RemoteTicket, Table};
 use crate::transport::{Connection, Source};
-use crate::wire::hello::{Hello, HelloDecoder, Message, Refusal, Refused, Role, Version, Welcome};
+use crate::wire::hello::{
+    EAGER, Hello, HelloDecoder, Message, Refusal, Refused, Role, Version, Welcome,
+};
 
 /// So many bytes of a refused connector are read and thrown away: what an honest one may have sent
 /// before it learns of the refusal is far less.
@@ -62,7 +64,7 @@ pub(crate) async fn read_hello(
 }
 
 async fn refuse(connection: &mut Connection, refused: Refused, until: Option<Instant>) {
-    let message = Message::Refused(refused);
+    let message = [Message::Refused(refused)];
     if let Some(Ok(())) = within(until, send(&mut *connection.sink, &message)).await {
         let _ = connection.sink.finish();
         // The connector closes when it has read that. Closing first could destroy it on the way.
@@ -118,9 +120,14 @@ pub(crate) async fn receive_connector(
             Ok(None) => no(Refusal::Limit, "too many connectors wait here"),
             Ok(Some(ticket)) => {
                 entered = None;
-                match welcomed(&mut *connection.source, &ticket).await {
+                let eager = hello.flags & EAGER != 0;
+                match welcomed(&mut *connection.source, &ticket, eager).await {
                     Waited::Withdrawn => return,
                     Waited::Welcome => {
+                        // What lies before it hides an end from this look, but no reset.
+                        if eager && connection.control.peer_gone() {
+                            return;
+                        }
                         let until = deadline();
                         if answered(&mut connection, &mut decoder, &hello, desk, &ticket, until)
                             .await
@@ -160,7 +167,7 @@ async fn answered(
         capacity: u32::try_from(desk.options.capacity(Some(hello.port))).unwrap_or(u32::MAX),
     });
     let mut answer = pin!(async {
-        send(&mut *connection.sink, &welcome)
+        send(&mut *connection.sink, &[welcome])
             .await
             .map_err(Failed::Lost)?;
         receive(&mut *connection.source, decoder).await
@@ -184,10 +191,13 @@ enum Waited {
     TooEager,
 }
 
-async fn welcomed(source: &mut dyn Source, ticket: &RemoteTicket) -> Waited {
+/// Waits for an acceptor, and meanwhile for news of the connector; if that is `eager`, for nothing but
+/// the end or a loss ahead of its first bytes.
+async fn welcomed(source: &mut dyn Source, ticket: &RemoteTicket, eager: bool) -> Waited {
     poll_fn(|cx: &mut Context<'_>| {
         match source.poll_fill(cx) {
             Poll::Pending => {}
+            Poll::Ready(Ok(1..)) if eager => {}
             Poll::Ready(Ok(1..)) => return Poll::Ready(Waited::TooEager),
             Poll::Ready(_) => return Poll::Ready(Waited::Withdrawn),
         }

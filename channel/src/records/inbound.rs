@@ -42,6 +42,10 @@ impl Failure {
         Failure::new(kind, error.to_string())
     }
 
+    fn refusal(&self) -> Option<io::Error> {
+        (self.kind == io::ErrorKind::ConnectionRefused).then(|| self.error())
+    }
+
     pub(super) fn error(&self) -> io::Error {
         io::Error::new(self.kind, &*self.text)
     }
@@ -126,6 +130,14 @@ impl Inbound {
             ready!(self.refill(shared, cx));
         }
         Poll::Ready(self.outcome())
+    }
+
+    /// See [`InboundSlot::refusal`](super::InboundSlot::refusal).
+    pub(super) fn refusal(&self) -> Option<io::Error> {
+        match &self.over {
+            Some(Over::Failed(failure)) => failure.refusal(),
+            _ => None,
+        }
     }
 
     /// Once [`decode`](Self::decode) has said `true`: the length of the payload, or the end.

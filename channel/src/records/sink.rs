@@ -49,8 +49,9 @@ impl RecordSink {
         }
         let shared = &self.shared;
         shared.look_and_answer(true);
-        match shared.outbound.lock().refusal(shared) {
-            Some(error) => Poll::Ready(Err(error)),
+        let refusal = shared.outbound.lock().refusal(shared);
+        match refusal {
+            Some(error) => Poll::Ready(self.judge(Err(error))),
             None => Poll::Pending,
         }
     }
@@ -85,12 +86,15 @@ impl RecordSink {
         if !self.shared.has_any(STOPPED) {
             self.shared.look_and_answer(false);
         }
-        Err(self
-            .shared
-            .outbound
-            .lock()
-            .refusal(&self.shared)
-            .unwrap_or(error))
+        let out = self.shared.outbound.lock();
+        let error = out.refusal(&self.shared).unwrap_or(error);
+        drop(out);
+        // A loss may be that there never was a channel, and the inbound stream says why.
+        let refused = match error.kind() {
+            io::ErrorKind::ConnectionReset => self.shared.inbound.lock().refusal(),
+            _ => None,
+        };
+        Err(refused.unwrap_or(error))
     }
 }
 

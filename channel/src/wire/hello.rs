@@ -7,6 +7,9 @@
 //!    | --- GO -----------------------> |     the channel is open; its bytes follow at once
 //! ```
 //!
+//! A connector that is in a hurry sets [`EAGER`] in its HELLO and lets GO and the first bytes of the
+//! channel follow at once; WELCOME or REFUSED comes ahead of the first bytes of the other direction.
+//!
 //! Every message is a head of 8 bytes and a body:
 //!
 //! ```text
@@ -56,6 +59,9 @@ pub const MAX_MESSAGE: usize = 1024;
 
 /// The longest name or explanation, in bytes of UTF-8: what a length of one byte can say.
 pub const MAX_TEXT: usize = 255;
+
+/// A flag of HELLO: GO follows at once, without waiting for WELCOME.
+pub const EAGER: u16 = 1;
 
 const MAX_BODY: usize = MAX_MESSAGE - HEAD_LEN;
 
@@ -131,7 +137,7 @@ pub struct Hello {
     pub from: String,
     /// The connector's receive buffer, in bytes. For information only; 0 if unknown.
     pub capacity: u32,
-    /// For later minor versions. No bit has a meaning yet: send 0, ignore what arrives.
+    /// [`EAGER`]; the other bits are for later minor versions: send 0, ignore what arrives.
     pub flags: u16,
 }
 

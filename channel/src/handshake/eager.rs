@@ -1,0 +1,140 @@
+//! A connector that does not wait to be welcomed: it reads the answer ahead of the channel's bytes.
+
+use std::io::{self, IoSliceMut};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
+
+use super::{protocol, refusal};
+use crate::endpoint::Endpoint;
+use crate::transport::Source;
+use crate::wire::hello::{HelloDecoder, Message, Role, Step};
+
+/// The inbound half of a connection whose first bytes are the acceptor's answer. A refusal is its first
+/// error, and of the kind `ConnectionRefused`.
+pub(super) struct Answer {
+    source: Box<dyn Source>,
+    /// Until the answer is there.
+    awaited: Option<Box<Awaited>>,
+}
+
+struct Awaited {
+    decoder: HelloDecoder,
+    endpoint: Endpoint,
+    broker: String,
+    refused: Option<String>,
+}
+
+impl Answer {
+    pub(super) fn new(source: Box<dyn Source>, endpoint: &Endpoint, broker: &str) -> Answer {
+        Answer {
+            source,
+            awaited: Some(Box::new(Awaited {
+                decoder: HelloDecoder::new(Role::Connector),
+                endpoint: endpoint.clone(),
+                broker: broker.to_owned(),
+                refused: None,
+            })),
+        }
+    }
+
+    /// Looks at what the carrier has brought: `n` bytes, or its end. Whether more has to come before
+    /// there is something to show.
+    fn read(&mut self, n: usize) -> io::Result<bool> {
+        let Some(awaited) = &mut self.awaited else {
+            return Ok(false);
+        };
+        if let Some(error) = &awaited.refused {
+            return Err(refused(error));
+        }
+        let found = if n == 0 {
+            match awaited.decoder.end_of_input() {
+                Ok(()) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) => Err(error),
+            }
+        } else {
+            awaited.decoder.feed(self.source.filled())
+        };
+        let error = match found {
+            Ok(Step::Message { consumed, message }) => {
+                self.source.consume(consumed);
+                match message {
+                    Message::Refused(why) => refusal(why, &awaited.endpoint, &awaited.broker),
+                    // The decoder lets nothing else through.
+                    _welcome => {
+                        self.awaited = None;
+                        return Ok(self.source.filled().is_empty());
+                    }
+                }
+            }
+            Ok(_) => {
+                self.source.consume(n);
+                return Ok(true);
+            }
+            Err(error) => protocol(error, &awaited.endpoint),
+        };
+        Err(refused(awaited.refused.insert(error.to_string())))
+    }
+}
+
+fn refused(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionRefused, why)
+}
+
+impl Source for Answer {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        loop {
+            let n = ready!(self.source.poll_fill(cx))?;
+            if self.awaited.is_none() {
+                return Poll::Ready(Ok(n));
+            }
+            if !self.read(n)? {
+                return Poll::Ready(Ok(self.source.filled().len()));
+            }
+        }
+    }
+
+    fn filled(&self) -> &[u8] {
+        match self.awaited {
+            Some(_) => &[],
+            None => self.source.filled(),
+        }
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.source.consume(n);
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.awaited.is_some() {
+            ready!(self.poll_fill(cx))?;
+        }
+        self.source.poll_read(cx, out)
+    }
+
+    fn fill(&mut self, until: Option<Instant>) -> io::Result<usize> {
+        loop {
+            let n = self.source.fill(until)?;
+            if self.awaited.is_none() {
+                return Ok(n);
+            }
+            if !self.read(n)? {
+                return Ok(self.source.filled().len());
+            }
+        }
+    }
+
+    fn read(&mut self, out: &mut [IoSliceMut<'_>], until: Option<Instant>) -> io::Result<usize> {
+        if self.awaited.is_some() {
+            self.fill(until)?;
+        }
+        self.source.read(out, until)
+    }
+
+    fn interrupter(&self) -> Option<Waker> {
+        self.source.interrupter()
+    }
+}
