@@ -32,17 +32,12 @@ pub(crate) fn discard(socket: Arc<Socket>) {
         tracing::warn!(target: "transport_tcp", "too many connections are closing: one is cut short");
         return;
     }
-    spawn(discard_all(socket, Counted));
+    spawn(discard_all(socket, (Counted, Lingering::new())));
 }
 
-/// Runs a future that never blocks to its end; a process that lingers waits for it.
+/// Runs a future that never blocks to its end.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     let Some(queue) = queue() else { return };
-    let lingering = Lingering::new();
-    let future = async move {
-        future.await;
-        drop(lingering);
-    };
     let job = Arc::new(Job {
         future: Mutex::new(Some(Box::pin(future))),
         queued: AtomicBool::new(false),
@@ -59,7 +54,7 @@ impl Drop for Counted {
     }
 }
 
-async fn discard_all(socket: Arc<Socket>, _counted: Counted) {
+async fn discard_all(socket: Arc<Socket>, _counted: (Counted, Lingering)) {
     let mut timer: Option<Timer> = None;
     poll_fn(|cx| {
         // The waker is left by `poll_discard`; and whoever ends the outbound stream wakes it.

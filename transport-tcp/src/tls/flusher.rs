@@ -1,6 +1,6 @@
 //! The job that sends, in the background, ciphertext that the system did not take at once.
 //!
-//! It runs only while there is some. As long as this side may write more, its writer helps; once it has
+//! It runs only while there is some, and a process that lingers waits for it. As long as this side may write more, its writer helps; once it has
 //! ended, the time to linger runs.
 
 use std::future::{Future, poll_fn};
@@ -9,15 +9,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use async_io::Timer;
+use channel::transport::Lingering;
 
 use super::stream::{Sent, TlsStream};
 use crate::closer;
 use crate::state::{LEFT, SOURCE_DROPPED};
 
 pub(super) fn start(stream: Arc<TlsStream>) {
+    let lingering = Lingering::new();
     closer::spawn(async move {
         let mut timer = None;
         poll_fn(|cx| poll(&stream, cx, &mut timer)).await;
+        drop(lingering);
     });
 }
 
