@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use channel::Endpoint;
@@ -59,10 +60,11 @@ pub struct Common {
     )]
     pub endpoints: Vec<Endpoint>,
 
-    /// Only what to talk over: mem, tcp, tcp+plain
+    /// Only what to talk over: mem, tcp, tls, tcp+plain, tls+plain
     ///
     /// `test`, `load` and `bench` bring their own server and meet it at any free place. `serve` and
-    /// `client` meet at the usual one: tcp://127.0.0.1:7000/echo, tcp+plain://127.0.0.1:7001.
+    /// `client` meet at the usual one: tcp://127.0.0.1:7000/echo, tcp+plain://127.0.0.1:7001,
+    /// tls://127.0.0.1:7002/echo, tls+plain://127.0.0.1:7003. For tls see `certs`.
     #[arg(
         long = "transport",
         short,
@@ -137,6 +139,10 @@ pub enum Command {
     Load(Load),
     /// Measure round trips and throughput
     Bench(Bench),
+    /// Make certificates to try TLS with
+    ///
+    /// An authority, and a certificate each for server and client. Prints the commands to use them.
+    Certs(Certs),
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +178,22 @@ pub struct Serve {
     /// End when standard input does, and the last channel has
     #[arg(long)]
     pub until_eof: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Certs {
+    /// Where ca.pem, server.pem, server.key, client.pem and client.key are written
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+
+    /// The host names and addresses of the server; give it again or separate by commas
+    #[arg(
+        long = "host",
+        value_name = "HOST",
+        value_delimiter = ',',
+        default_value = "127.0.0.1,localhost,::1"
+    )]
+    pub hosts: Vec<String>,
 }
 
 #[derive(Debug, Args)]

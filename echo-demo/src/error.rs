@@ -3,6 +3,7 @@
 mod hints;
 
 use std::io;
+use std::path::PathBuf;
 
 use channel::{
     BrokerError, ConnectError, Endpoint, EndpointError, ListenError, StillLingering, TaskPanicked,
@@ -43,6 +44,12 @@ pub enum Error {
 
     #[error(transparent)]
     Endpoint(EndpointError),
+
+    #[error("cannot write `{}`: {error}{}", .path.display(), hints::other_directory(.error))]
+    Certificates { path: PathBuf, error: io::Error },
+
+    #[error("no certificate can be made: {0}; check --host")]
+    NoCertificate(#[from] rcgen::Error),
 
     #[error("cannot start a second process: {0}; without --spawn the server runs in this one")]
     Spawn(io::Error),

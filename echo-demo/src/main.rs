@@ -8,6 +8,8 @@
 
 mod args;
 mod bench;
+mod certificates;
+mod certs;
 mod client;
 mod companion;
 mod descriptors;
@@ -76,6 +78,7 @@ fn run(common: &Common, command: Command, output: Output) -> Result<()> {
             let place = place(Role::Both { spawn: args.spawn })?;
             load::run(&place, &args, output)
         }
+        Command::Certs(args) => certs::run(&args, output),
         Command::Bench(args) => {
             let place = place(Role::Both { spawn: args.spawn })?;
             bench::run(&place.with_one_endpoint("bench")?, &args, output)

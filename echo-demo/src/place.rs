@@ -6,10 +6,11 @@ pub mod transports;
 
 use std::time::Duration;
 
-use channel::{Broker, Channel, ConnectError, Domain, Endpoint, Options};
+use channel::{Broker, Channel, ConnectError, Domain, Endpoint, EndpointError, Options};
 use serde::Serialize;
 
 use crate::args::Common;
+use crate::certificates::{Certificates, Whose};
 use crate::error::{Error, Result};
 use crate::speech::Speech;
 
@@ -143,6 +144,43 @@ impl Place {
         Ok((broker, bound))
     }
 
+    /// Whether there is an endpoint that needs certificates and has none.
+    pub fn lacks_certificates(&self) -> bool {
+        self.endpoints.iter().any(transports::lacks_certificates)
+    }
+
+    /// What the server's certificate is to be for.
+    pub fn hosts(&self) -> Vec<String> {
+        let mut hosts: Vec<_> = self.endpoints.iter().map(transports::host).collect();
+        hosts.retain(|host| !host.is_empty());
+        hosts
+    }
+
+    /// The same place with these certificates, where there are none.
+    pub fn secured(&self, with: Option<&Certificates>, side: Whose) -> Result<Place> {
+        self.map(|_, at| match with {
+            Some(with) if transports::lacks_certificates(at) => with.endpoint(at, side),
+            _ => Ok(at.clone()),
+        })
+    }
+
+    /// The same place for clients of a server that listens there, in the order of the endpoints.
+    pub fn found(&self, bound: &[Endpoint]) -> Result<Place> {
+        self.map(|i, at| at.clone().with_authority(bound[i].authority()))
+    }
+
+    fn map(
+        &self,
+        change: impl Fn(usize, &Endpoint) -> Result<Endpoint, EndpointError>,
+    ) -> Result<Place> {
+        let endpoints = self.endpoints.iter().enumerate();
+        let changed = endpoints.map(|(i, at)| change(i, at)).collect();
+        Ok(Place {
+            endpoints: Result::map_err(changed, Error::Endpoint)?,
+            ..self.clone()
+        })
+    }
+
     /// The one name that all endpoints give.
     fn server_name(&self) -> Result<&str> {
         let mut names = self.endpoints.iter().filter_map(|at| match at {
@@ -205,9 +243,10 @@ impl Place {
         }
     }
 
-    /// The endpoints, as they are printed.
+    /// The endpoints, as they are printed: without the files of this side.
     pub fn names(&self) -> Vec<String> {
-        self.endpoints.iter().map(Endpoint::to_string).collect()
+        let shared = self.endpoints.iter().map(transports::shared);
+        shared.map(|at| at.to_string()).collect()
     }
 
     /// `mem://echo, port 7`, and what is spoken there if that is not bytes.

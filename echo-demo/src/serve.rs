@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::Serve;
 use crate::error::{Error, Result};
-use crate::place::Place;
+use crate::place::{Place, transports};
 use crate::report::Output;
 use crate::server::{EchoServer, End, Served};
 
@@ -52,7 +52,10 @@ pub fn run(place: &Place, args: &Serve, output: Output) -> Result<()> {
     tell(
         output,
         &Event::Listening {
-            endpoints: endpoints.iter().map(ToString::to_string).collect(),
+            endpoints: endpoints
+                .iter()
+                .map(|at| transports::shared(at).to_string())
+                .collect(),
             port: place.port,
             speech: place.speech.name().to_owned(),
             max_message: place.speech.max_message(),

@@ -59,6 +59,9 @@ impl Spawned {
             Some(Said::Listening(endpoints)) => endpoints,
             _ => return Err(Error::SecondProcess("it did not listen".into())),
         };
+        if endpoints.len() != place.endpoints.len() {
+            return Err(Error::SecondProcess("it listens elsewhere".into()));
+        }
         let parsed = endpoints.iter().map(|at| at.parse()).collect();
         Ok((spawned, Result::map_err(parsed, Error::Endpoint)?))
     }

@@ -4,6 +4,19 @@ use std::io;
 
 use channel::{BrokerError, ConnectError, DialError, Endpoint, EndpointError, ListenError};
 
+use crate::place::transports::{is_about_certificates, is_about_tls, shared};
+
+/// How to get certificates.
+const CERTS: &str = "; `echo-demo certs DIR` makes some to try with, and prints how to use them";
+
+/// About a file that could not be written.
+pub fn other_directory(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => "; give another directory, or remove what is there",
+        _ => "; give a directory that can be written",
+    }
+}
+
 pub fn no_broker(error: &BrokerError, at: &Endpoint) -> String {
     match error {
         BrokerError::Capacity(error) => format!("--capacity: {error}"),
@@ -17,6 +30,7 @@ pub fn where_then(error: &ListenError) -> &'static str {
         ListenError::UnknownScheme { .. } => "; pick one of them with --endpoint SCHEME://...",
         ListenError::Endpoint(error) => which_port(error),
         ListenError::Taken(_) => "; take another port, or port 0 for any free one",
+        ListenError::Io(error) if is_about_certificates(error) => CERTS,
         ListenError::Io(error) => match error.kind() {
             io::ErrorKind::PermissionDenied => {
                 "; ports below 1024 are the system's: take a higher one"
@@ -32,6 +46,7 @@ pub fn where_then(error: &ListenError) -> &'static str {
 
 pub fn what_next(error: &ConnectError, at: &Endpoint) -> String {
     match error {
+        error if is_about_tls(error) => String::new(),
         ConnectError::Dial { error, .. } => match error {
             DialError::UnknownScheme { .. } => {
                 "; pick one of them with --endpoint SCHEME://...".into()
@@ -51,9 +66,9 @@ pub fn what_next(error: &ConnectError, at: &Endpoint) -> String {
             "; a server prints the endpoint that it has; without /NAME whichever listens there is meant"
                 .into()
         }
-        ConnectError::Protocol { .. } | ConnectError::Lost { .. } => {
-            "; client and server must be given the same --endpoint".into()
-        }
+        // It ends in a question.
+        ConnectError::Protocol { .. } => " The server prints the endpoints that it has".into(),
+        ConnectError::Lost { .. } => "; the server prints the endpoints that it has".into(),
         _ => is_it_running(at),
     }
 }
@@ -68,6 +83,9 @@ fn which_port(error: &EndpointError) -> &'static str {
 }
 
 fn no_way_there(error: &io::Error, at: &Endpoint) -> String {
+    if is_about_certificates(error) {
+        return CERTS.into();
+    }
     // EMFILE and ENFILE have no kind of their own.
     if error.to_string().contains("Too many open files") {
         return "; give fewer --clients, or allow more open files (ulimit -n 65536)".into();
@@ -81,9 +99,10 @@ fn no_way_there(error: &io::Error, at: &Endpoint) -> String {
 
 /// The transport has said already that a server is to be started: how, then.
 fn start_it(at: &Endpoint) -> String {
-    format!(" (here: `echo-demo serve --endpoint {at}`)")
+    format!(" (here: `echo-demo serve --endpoint {}`)", shared(at))
 }
 
 fn is_it_running(at: &Endpoint) -> String {
+    let at = shared(at);
     format!("; is `echo-demo serve --endpoint {at}` running?")
 }

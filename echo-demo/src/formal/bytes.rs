@@ -19,9 +19,10 @@ pub fn talk(mut channel: Channel, seen: &mut ClientSide) -> Result<(), String> {
         let mut back = [0];
         channel
             .read_exact_timeout(&mut back, PATIENCE)
-            .map_err(|error| format!("number {number} did not come back: {error}; {NO_BYTES}"))?;
+            .map_err(|cut| format!("number {number} did not come back: {}", why(cut.error)))?;
         if back != [number] {
-            return Err(format!("number {number} came back as {}", back[0]));
+            let [back] = back;
+            return Err(format!("number {number} came back as {back}; {NO_BYTES}"));
         }
         trips.push(sent.elapsed());
         seen.echoed += 1;
@@ -45,4 +46,14 @@ pub fn talk(mut channel: Channel, seen: &mut ClientSide) -> Result<(), String> {
         return Err("the channel could be read after the client had disconnected".into());
     }
     Ok(())
+}
+
+/// Why a number did not come back, and what to look at.
+fn why(error: Option<ReadError>) -> String {
+    match error {
+        None => format!("the server ended its stream; {NO_BYTES}"),
+        // The transport's own reason says what is wrong.
+        Some(error @ ReadError::Broken(_)) => error.to_string(),
+        Some(error) => format!("{error}; {NO_BYTES}"),
+    }
 }

@@ -1,7 +1,9 @@
 //! The transports of this build, and what has to be known of each.
 
-use channel::{Domain, Endpoint, EndpointError};
-use transport_tcp::Tcp;
+use std::io;
+
+use channel::{ConnectError, Domain, Endpoint, EndpointError};
+use transport_tcp::{CredentialsError, Tcp, Tls, TlsError};
 
 /// The endpoint unless another one is asked for.
 pub const USUAL: &str = "mem://echo";
@@ -13,6 +15,7 @@ pub const NAME: &str = "echo";
 pub fn domain() -> Domain {
     let domain = Domain::new();
     domain.add(Tcp::new());
+    domain.add(Tls::from_options());
     domain
 }
 
@@ -32,6 +35,8 @@ pub fn usual(transport: &Endpoint) -> Endpoint {
     let authority = match (transport.scheme(), transport.is_plain()) {
         ("tcp", false) => "127.0.0.1:7000",
         ("tcp", true) => "127.0.0.1:7001",
+        ("tls", false) => "127.0.0.1:7002",
+        ("tls", true) => "127.0.0.1:7003",
         _ => NAME,
     };
     at(transport, authority)
@@ -39,9 +44,9 @@ pub fn usual(transport: &Endpoint) -> Endpoint {
 
 /// A place of a transport where nobody is yet: see [`is_open`].
 pub fn fresh(transport: &Endpoint) -> Endpoint {
-    let authority = match transport.scheme() {
-        "tcp" => "127.0.0.1:0",
-        _ => NAME,
+    let authority = match is_network(transport) {
+        true => "127.0.0.1:0",
+        false => NAME,
     };
     at(transport, authority)
 }
@@ -62,5 +67,44 @@ pub fn is_open(endpoint: &Endpoint) -> bool {
 }
 
 fn is_network(endpoint: &Endpoint) -> bool {
-    endpoint.scheme() == "tcp"
+    matches!(endpoint.scheme(), "tcp" | "tls")
+}
+
+/// The usual endpoint with certificates.
+pub fn secure() -> Endpoint {
+    usual(&parse("tls").expect("a constant that a test tries"))
+}
+
+/// Options that say where certificates and keys lie. Each side has its own.
+const FILES: [&str; 3] = ["ca", "cert", "key"];
+
+/// Whether certificates are needed there and none are given.
+pub fn lacks_certificates(endpoint: &Endpoint) -> bool {
+    endpoint.scheme() == "tls" && FILES.iter().all(|key| endpoint.option(key).is_none())
+}
+
+/// The endpoint without what only one side knows.
+pub fn shared(endpoint: &Endpoint) -> Endpoint {
+    FILES
+        .iter()
+        .fold(endpoint.clone(), |at, key| at.without_option(key))
+}
+
+/// The host of an endpoint, as a certificate names it.
+pub fn host(endpoint: &Endpoint) -> String {
+    let host = endpoint.authority().rsplit_once(':');
+    let host = host.map_or(endpoint.authority(), |(host, _)| host);
+    host.trim_matches(['[', ']']).to_owned()
+}
+
+/// Whether it is TLS that was agreed on badly: the error says with what to do.
+pub fn is_about_tls(error: &ConnectError) -> bool {
+    TlsError::of(error).is_some()
+}
+
+/// Whether it is about the files of certificates and keys.
+pub fn is_about_certificates(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|error| error.is::<CredentialsError>())
 }

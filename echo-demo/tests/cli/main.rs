@@ -4,6 +4,7 @@ mod bad_input;
 mod messages;
 mod network;
 mod plain;
+mod tls;
 
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};

@@ -84,7 +84,7 @@ fn passed(output: &Output) -> Value {
 // shows E2, E3
 #[test]
 fn the_formal_test_passes_in_one_process_and_in_two() {
-    for transport in ["tcp", "tcp+plain"] {
+    for transport in ["tcp", "tls", "tcp+plain", "tls+plain"] {
         for (spawn, runs) in [(&[][..], "here"), (&["--spawn"][..], "spawned")] {
             for what in ["bytes", "messages"] {
                 for server in ["blocking", "poller"] {
@@ -95,7 +95,7 @@ fn the_formal_test_passes_in_one_process_and_in_two() {
                     assert_eq!(report["client"]["disconnected"], true);
                     assert_eq!(report["server_runs"], runs);
                     assert_eq!(report["server"]["end"], "orderly");
-                    if (transport, what) == ("tcp", "messages") {
+                    if !transport.ends_with("plain") && what == "messages" {
                         assert_eq!(report["client"]["receipt"], "complete");
                     }
                 }
@@ -173,12 +173,19 @@ fn a_load_over_tcp_is_verified() {
 #[test]
 fn a_load_over_all_transports_at_once_is_verified() {
     for what in ["bytes", "messages"] {
-        let args = ["load", "--json", "-t", "mem,tcp,tcp+plain", "--as", what];
-        let report = passed(&run(&[&args[..], &["-n", "30", "-b", "100KiB"]].concat()));
+        let args = [
+            "load",
+            "--json",
+            "-t",
+            "mem,tcp,tls,tcp+plain",
+            "--as",
+            what,
+        ];
+        let report = passed(&run(&[&args[..], &["-n", "32", "-b", "100KiB"]].concat()));
         let endpoints = report["endpoints"].as_array().unwrap();
-        assert_eq!(endpoints.len(), 3);
-        assert_eq!(report["server"]["channels"], 30);
-        assert_eq!(report["server"]["bytes"], 30 * 100 * 1024);
+        assert_eq!(endpoints.len(), 4);
+        assert_eq!(report["server"]["channels"], 32);
+        assert_eq!(report["server"]["bytes"], 32 * 100 * 1024);
     }
 }
 
@@ -196,22 +203,24 @@ fn a_load_of_more_clients_than_the_soft_limit_on_open_files_passes() {
 
 // shows E2
 #[test]
-fn a_bench_over_tcp_measures_each_size() {
+fn a_bench_over_a_network_measures_each_size() {
     for args in [
         &["--size", "1,64KiB"][..],
         &["--size", "1,1MiB", "--as", "messages", "--batch"],
         &["--size", "1,64KiB", "--spawn"],
     ] {
-        let bench = ["bench", "--json", "-t", "tcp", "--seconds", "0.1"];
-        let output = run(&[&bench[..], args].concat());
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let report = document(&output);
-        let sizes = report["sizes"].as_array().unwrap();
-        assert_eq!(sizes.len(), 2);
-        for row in sizes {
-            assert!(row["round_trips"].as_u64().unwrap() > 0, "{row}");
-            assert!(row["bytes_per_second"].as_f64().unwrap() > 0.0, "{row}");
-            assert!(row["latency_ns"]["p99"].as_u64().unwrap() > 0, "{row}");
+        for transport in ["tcp", "tls"] {
+            let bench = ["bench", "--json", "-t", transport, "--seconds", "0.1"];
+            let output = run(&[&bench[..], args].concat());
+            assert_eq!(output.status.code(), Some(0), "{output:?}");
+            let report = document(&output);
+            let sizes = report["sizes"].as_array().unwrap();
+            assert_eq!(sizes.len(), 2);
+            for row in sizes {
+                assert!(row["round_trips"].as_u64().unwrap() > 0, "{row}");
+                assert!(row["bytes_per_second"].as_f64().unwrap() > 0.0, "{row}");
+                assert!(row["latency_ns"]["p99"].as_u64().unwrap() > 0, "{row}");
+            }
         }
     }
 }
@@ -279,7 +288,10 @@ fn what_does_not_fit_the_server_is_told() {
     for (args, hint) in [
         (["test", "-e", &other], "without /NAME"),
         (["test", "-e", &spoken], "--port"),
-        (["test", "-e", spoken_to], "the same --endpoint"),
+        (
+            ["test", "-e", spoken_to],
+            "then use +plain)? The server prints",
+        ),
         (["test", "-e", &bare], "does an echo server listen there"),
         (["serve", "-e", &taken], "port 0 for any free one"),
     ] {
