@@ -112,7 +112,10 @@ fn bad_input_is_told_with_what_to_do_next() {
             "`echo-demo certs DIR`",
         ),
         (
-            &["certs", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml/in")],
+            &[
+                "certs",
+                concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml/in"),
+            ],
             1,
             "a directory that can be written",
         ),
