@@ -33,6 +33,8 @@
 //! The last two matter to listeners, `connect-timeout` to connects, and are ignored by the others: the
 //! endpoint that a listener tells can be connected to as it is.
 //!
+#![cfg_attr(feature = "tls", doc = include_str!("tls/guide.md"))]
+//!
 //! # What runs in the background
 //!
 //! Readiness comes from the reactor of [`async_io`], one thread per process. Another thread of this crate

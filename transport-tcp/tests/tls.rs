@@ -97,6 +97,40 @@ fn a_client_that_nobody_trusts() {
     }
 }
 
+// shows T3: whoever does not wait for an answer hears of the refusal with the first read, also after its
+// writes have failed.
+#[test]
+fn a_client_that_is_refused_later() {
+    let (one, other) = (Authority::new("one"), Authority::new("other"));
+    let ours = one.credentials(&one.identity());
+    let eager = Options::new().with_eager(true);
+    let refused = domain(one.credentials(&other.identity()));
+    let refused = refused.broker_with("client", eager).unwrap();
+    for place in ["tls+plain://127.0.0.1:0?port=7", ANYWHERE] {
+        let (_server, to) = listen(&ours, place);
+        let connect = || refused.connect_at(&to, 7, Some(LIMIT)).unwrap();
+        let mut reading = connect();
+        reading.write_all(b"hello").unwrap();
+        let error = reading.read_timeout(&mut [0; 8], LIMIT).unwrap_err();
+        assert!(
+            error.to_string().contains("untrusted certificate"),
+            "{place}: {error}"
+        );
+
+        let mut writing = connect();
+        let mut failed = None;
+        support::eventually("a write fails", || {
+            failed = writing.write_timeout(&[7; 1000], LIMIT).err();
+            failed.is_some()
+        });
+        let error = writing.read_timeout(&mut [0; 8], LIMIT).unwrap_err();
+        assert!(
+            error.to_string().contains("untrusted certificate"),
+            "{place}: {error}"
+        );
+    }
+}
+
 // shows T3
 #[test]
 fn a_client_without_a_certificate() {
