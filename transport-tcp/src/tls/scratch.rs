@@ -2,26 +2,28 @@
 
 use std::cell::Cell;
 
-use super::session::SEALED;
+use super::session::{FRAGMENT, SEALED};
 use crate::buffer::READ_AHEAD;
 
-const LENGTH: usize = if SEALED > READ_AHEAD {
-    SEALED
-} else {
-    READ_AHEAD
-};
+const LENGTH: usize = SEALED + FRAGMENT;
+const _: () = assert!(LENGTH >= READ_AHEAD);
 
 thread_local! {
     static SPARE: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
-/// A buffer for at most [`READ_AHEAD`] bytes received, or [`SEALED`] to be sent.
+/// A buffer for at most [`READ_AHEAD`] bytes received, or for what is to be sent.
 pub(super) struct Wire(Box<[u8]>);
 
 impl Wire {
     pub(super) fn take() -> Wire {
         let spare = SPARE.try_with(Cell::take).ok().flatten();
         Wire(spare.unwrap_or_else(|| vec![0; LENGTH].into()))
+    }
+
+    /// Room for [`SEALED`] bytes of ciphertext, and for a record's plaintext.
+    pub(super) fn split(&mut self) -> (&mut [u8], &mut [u8]) {
+        self.0.split_at_mut(SEALED)
     }
 
     pub(super) fn bytes(&mut self) -> &mut [u8] {

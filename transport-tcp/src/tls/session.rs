@@ -9,10 +9,9 @@ use rustls::unbuffered::{
 };
 
 use super::error::TlsError;
-use crate::buffer::Scratch;
 
 /// Plaintext in one record.
-const FRAGMENT: usize = 16 * 1024;
+pub(super) const FRAGMENT: usize = 16 * 1024;
 /// What a record adds to its plaintext at most, and a change of keys ahead of it.
 const OVERHEAD: usize = 512;
 /// Records sealed at one go: 64 KiB and a header of ours leave in one system call.
@@ -48,6 +47,8 @@ enum Task<'a> {
     Seal {
         bufs: &'a [IoSlice<'a>],
         out: &'a mut [u8],
+        /// For a record from several of `bufs`.
+        gathered: &'a mut [u8],
         /// Bytes of `bufs` that were taken, and of `out` that were used.
         taken: usize,
         used: usize,
@@ -109,7 +110,7 @@ impl Session {
         let digested = self.run(wire, &mut Task::Receive(deliver));
         let rest = &wire[digested..];
         self.undigested.clear();
-        if rest.is_empty() || self.failed.is_some() {
+        if rest.is_empty() || self.ended || self.failed.is_some() {
             // An idle connection owns no buffer.
             self.undigested = Vec::new();
         } else {
@@ -137,16 +138,18 @@ impl Session {
         self.failed.get_or_insert(TlsError::Protocol(text));
     }
 
-    /// Seals as much of `bufs` as fits `out`, which has room for [`SEALED`] bytes. Returns how much of
-    /// each was used.
+    /// Seals as much of `bufs` as fits `out`, which has room for [`SEALED`] bytes; `gathered` has room for
+    /// [`FRAGMENT`]. Returns how much of `bufs` and of `out` was used.
     pub(super) fn seal(
         &mut self,
         bufs: &[IoSlice<'_>],
         out: &mut [u8],
+        gathered: &mut [u8],
     ) -> Result<(usize, usize), TlsError> {
         let mut task = Task::Seal {
             bufs,
             out,
+            gathered,
             taken: 0,
             used: 0,
         };
@@ -283,9 +286,10 @@ fn handle<D>(
             Task::Seal {
                 bufs,
                 out,
+                gathered,
                 taken,
                 used,
-            } => seal(traffic, bufs, out, taken, used),
+            } => seal(traffic, bufs, out, gathered, taken, used),
             Task::Close => close(traffic, outgoing),
         }
         .map(|()| Step::Established),
@@ -324,11 +328,10 @@ fn seal<D>(
     mut traffic: WriteTraffic<'_, D>,
     bufs: &[IoSlice<'_>],
     out: &mut [u8],
+    gathered: &mut [u8],
     taken: &mut usize,
     used: &mut usize,
 ) -> Result<(), TlsError> {
-    let mut scratch = Scratch::take();
-    let gathered = &mut scratch.bytes()[..FRAGMENT];
     // The slice, and the place in it.
     let (mut slice, mut place) = (0, 0);
     while out.len() - *used >= FRAGMENT + OVERHEAD {

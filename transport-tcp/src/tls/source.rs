@@ -16,6 +16,9 @@ use crate::state::ENDED;
 /// At least so much is taken in at once: a whole record, and the longest message of the protocol that is
 /// put up with.
 const LEAST: usize = 32 * 1024;
+/// So many calls of the system's in a row may bring nothing that concerns the user, before others get their
+/// turn on the thread.
+const EMPTY: usize = 16;
 
 pub(super) struct TlsSource {
     ahead: Ahead,
@@ -40,6 +43,8 @@ enum Tried {
     Nothing,
     /// Another thread receives.
     Elsewhere,
+    /// Something came, time and again, that holds no bytes.
+    Again,
 }
 
 impl TlsSource {
@@ -99,7 +104,7 @@ impl Ahead {
     fn attempt(&mut self) -> Tried {
         let stream = &self.stream;
         let state = &*stream.socket.state;
-        loop {
+        for _ in 0..EMPTY {
             if let Some(error) = state.left() {
                 return Tried::Over(Err(error));
             }
@@ -129,6 +134,7 @@ impl Ahead {
                 Err(error) => return Tried::Over(Err(state.left().unwrap_or(error))),
             }
         }
+        Tried::Again
     }
 
     /// Ready when the other thread is through.
@@ -153,6 +159,10 @@ impl Source for TlsSource {
                 Tried::Over(result) => return Poll::Ready(result),
                 Tried::Nothing => ready!(self.ahead.stream.socket.poll_inbound(cx))?,
                 Tried::Elsewhere => ready!(self.ahead.poll_elsewhere(cx))?,
+                Tried::Again => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -205,6 +215,14 @@ impl Source for TlsSource {
                 (_, Err(error)) => return Err(error),
                 (Tried::Elsewhere, Ok(())) => {
                     slept = wait::block(until, |cx| self.ahead.poll_elsewhere(cx));
+                }
+                (Tried::Again, Ok(())) => {
+                    slept = match until {
+                        Some(until) if Instant::now() >= until => {
+                            Err(io::ErrorKind::TimedOut.into())
+                        }
+                        _ => Ok(()),
+                    };
                 }
                 (Tried::Nothing, Ok(())) => {
                     let socket = &self.ahead.stream.socket;

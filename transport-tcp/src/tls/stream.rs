@@ -287,12 +287,17 @@ impl TlsStream {
         let is_news =
             inner.session.failure().is_some() || inner.session.is_established() != was_established;
         let wake = std::mem::take(&mut inner.awaited) || is_news;
-        let (send, end) = (!inner.session.outgoing.is_empty(), inner.finished);
+        let send = !inner.session.outgoing.is_empty() || is_news;
+        let (end, stashed) = (inner.finished, !inner.stash.is_empty());
         drop(inner);
-        if end {
+        if send && end {
             self.settle();
         } else if send {
             self.flush_soon();
+        }
+        if stashed {
+            // It may sleep at the socket, where there is nothing any more.
+            self.socket.state.call_reader();
         }
         if wake {
             self.wakers.wake_all();
@@ -340,8 +345,9 @@ impl TlsStream {
             return Ok(None);
         }
         let mut wire = Wire::take();
-        let (taken, used) = inner.session.seal(bufs, wire.bytes())?;
-        let (mut inner, sent) = self.transmit(inner, &wire.bytes()[..used]);
+        let (out, gathered) = wire.split();
+        let (taken, used) = inner.session.seal(bufs, out, gathered)?;
+        let (mut inner, sent) = self.transmit(inner, &out[..used]);
         let wake = std::mem::take(&mut inner.awaited);
         let (rest, end) = (!inner.session.outgoing.is_empty(), inner.finished);
         drop(inner);
@@ -487,7 +493,11 @@ impl TlsStream {
         }
         drop(inner);
         match self.flush() {
-            Ok(Sent::Blocked) => self.flush_later(),
+            Ok(Sent::Blocked) => {
+                self.flush_later();
+                // From now on it looks at the clock.
+                self.wakers.flusher.wake();
+            }
             Ok(Sent::Elsewhere) => {}
             Ok(Sent::All) | Err(_) => self.end(),
         }
