@@ -144,7 +144,9 @@ fn main() -> std::io::Result<()> {
         "\n{} connections, made in one burst by another process; memory is the server's, more than with one \
          connection, when each has asked once and they have been idle for {} s, and again after each has asked {} times with \
          {SIZE} B, all of them at once.\n\n",
-        group(arguments.count as u64), arguments.idle, arguments.times,
+        group(arguments.count as u64),
+        arguments.idle,
+        arguments.times,
     );
     for (name, value) in describe() {
         text += &format!("- {name}: {value}\n");

@@ -136,8 +136,9 @@ pub(super) fn connect_queues(at: &str, count: usize) -> Box<dyn Crowd> {
 fn connect<L: Line + 'static>(at: &str, count: usize) -> Box<dyn Crowd> {
     let at: Endpoint = at.parse().expect("an endpoint");
     let broker = broker("client");
-    let connecting: FuturesUnordered<_> =
-        (0..count).map(|_| broker.connect_at_async(&at, PORT)).collect();
+    let connecting: FuturesUnordered<_> = (0..count)
+        .map(|_| broker.connect_at_async(&at, PORT))
+        .collect();
     let connected: Vec<_> = futures_lite::future::block_on(connecting.collect());
     let poller = Poller::new();
     let clients = connected.into_iter().enumerate().map(|(number, channel)| {
