@@ -221,7 +221,7 @@ fn resets_in_the_middle_of_messages() {
         else {
             panic!("{error:?}");
         };
-        assert_eq!((expected as usize, had as usize), (100, received));
+        assert_eq!((expected, had), (100, received));
         talk(&mut ours, &mut theirs);
     }
 }
