@@ -23,12 +23,15 @@ pub trait Crowd {
     fn echo(&mut self, times: u32) -> Vec<Duration>;
 }
 
+/// A server; it says through its argument where it listens.
+pub type Serve = fn(&dyn Fn(&str));
+
 /// A contestant.
 pub struct Kind {
     /// Its name, as in `--serve`.
     pub name: &'static str,
-    /// Serves until the process ends; says first where.
-    pub serve: fn(&dyn Fn(&str)),
+    /// Serves until the process ends.
+    pub serve: Serve,
     /// Connects that many at once. Every one must succeed.
     pub connect: fn(&str, usize) -> Box<dyn Crowd>,
 }

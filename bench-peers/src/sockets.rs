@@ -17,7 +17,7 @@ pub use connects::{Connects, connects};
 pub use measures::{bytes, fed, round_trip, sent};
 #[cfg(feature = "nng")]
 pub use nanomsg::Nng;
-pub use ours::{Bytes, Plain, Queue, Tcp, broker};
+pub use ours::{Bytes, Eager, Plain, Queue, Tcp, broker};
 pub use raw::Raw;
 pub use tokios::{Framed, Tokio};
 #[cfg(feature = "zmq")]

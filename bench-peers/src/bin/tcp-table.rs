@@ -101,22 +101,31 @@ fn sent_row(cores: [usize; 2]) -> Row {
         )
 }
 
-fn connects_row(cores: [usize; 2]) -> Row {
+fn connects_rows(cores: [usize; 2]) -> [Row; 2] {
     let by = |measure: fn([usize; 2], u64) -> Sample| move |times| measure(cores, times);
-    let row = Row::new("connect", "connect, echo of 1 B, close", Unit::Nanos)
-        .wanted(Wanted::Speed(0.5, "raw"))
-        .with(Role::Reference, "raw", by(connects::<Raw>))
-        .with(Role::Peer, "tokio", by(connects::<Tokio>));
+    let row = |key: &str, title: &str, wanted| {
+        let row = Row::new(key, title, Unit::Nanos)
+            .wanted(Wanted::Speed(wanted, "raw"))
+            .with(Role::Reference, "raw", by(connects::<Raw>));
+        row.with(Role::Peer, "tokio", by(connects::<Tokio>))
+    };
+    let full = row("connect", "connect, echo of 1 B, close", 0.5);
     #[cfg(feature = "zmq")]
-    let row = row.with(Role::Peer, "ZeroMQ", by(connects::<ZeroMq>));
+    let full = full.with(Role::Peer, "ZeroMQ", by(connects::<ZeroMq>));
     #[cfg(feature = "nng")]
-    let row = row.with(Role::Peer, "nng", by(connects::<Nng>));
-    row.with(Role::Ours, "channel", by(connects::<Bytes<Tcp>>))
+    let full = full.with(Role::Peer, "nng", by(connects::<Nng>));
+    let full = full
+        .with(Role::Ours, "channel", by(connects::<Bytes<Tcp>>))
         .with(
             Role::Reference,
             "plain channel",
             by(connects::<Bytes<Plain>>),
-        )
+        );
+    let eager = row("eager", "connect eagerly, echo of 1 B, close", 0.8);
+    [
+        full,
+        eager.with(Role::Ours, "channel", by(connects::<Eager>)),
+    ]
 }
 
 fn main() -> std::io::Result<()> {
@@ -126,6 +135,7 @@ fn main() -> std::io::Result<()> {
         ..options.plan()
     };
     let cores = [options.cores[0], options.cores[1]];
+    let [full, eager] = connects_rows(cores);
     let rows = vec![
         round_trip_row(cores, 64, "echo of 64 B", 0.95),
         round_trip_row(cores, 4 * KIB, "echo of 4 KiB", 0.95),
@@ -134,7 +144,8 @@ fn main() -> std::io::Result<()> {
         bytes_row(cores, MIB, "bytes, writes of 1 MiB"),
         fed_row(cores),
         sent_row(cores),
-        connects_row(cores),
+        full,
+        eager,
     ];
     let mut rows = options.choose(rows);
     if options.once(&mut rows) {

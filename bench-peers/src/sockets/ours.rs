@@ -1,7 +1,7 @@
 //! This project's: bytes, and messages.
 
 use super::{BATCH, Connects, End, Way};
-use channel::{Broker, Channel, Domain, Endpoint};
+use channel::{Broker, Channel, Domain, Endpoint, Options};
 use message_queue::{MessageQueue, MessageReceiver, MessageSender};
 use std::io::{Read, Write};
 use std::marker::PhantomData;
@@ -28,9 +28,13 @@ impl Place for Plain {
 
 /// A broker in a domain that knows the transports.
 pub fn broker(name: &str) -> Broker {
+    broker_with(name, Options::new())
+}
+
+fn broker_with(name: &str, options: Options) -> Broker {
     let domain = Domain::new();
     domain.add(transport_tcp::Tcp::new());
-    domain.broker(name).expect("the only one")
+    domain.broker_with(name, options).expect("the only one")
 }
 
 fn listen<P: Place>() -> (Broker, Endpoint) {
@@ -130,6 +134,31 @@ impl<P: Place> Connects for Bytes<P> {
         let mut answer = [0];
         channel.read_exact(&mut answer).expect("an answer");
         answer[0]
+    }
+}
+
+/// As [`Bytes`], with the first bytes right behind the hello.
+pub struct Eager;
+
+impl Connects for Eager {
+    type Listening = Broker;
+    type At = Endpoint;
+    type Client = Broker;
+
+    fn listen() -> (Broker, Endpoint) {
+        listen::<Tcp>()
+    }
+
+    async fn serve(server: Broker, times: u64) {
+        Bytes::<Tcp>::serve(server, times).await;
+    }
+
+    async fn client() -> Broker {
+        broker_with("client", Options::new().with_eager(true))
+    }
+
+    async fn once(client: &Broker, at: &Endpoint, byte: u8) -> u8 {
+        Bytes::<Tcp>::once(client, at, byte).await
     }
 }
 
