@@ -1,12 +1,13 @@
 //! The command line.
 
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use channel::Endpoint;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use message_queue::DEFAULT_MAX_MESSAGE;
-use message_queue::codec::MAX_LIMIT;
 
 use crate::error::Result;
 use crate::human;
@@ -88,7 +89,7 @@ pub struct Common {
     pub what: As,
 
     /// The largest message that is sent or taken [default: 16MiB]
-    #[arg(long, global = true, value_name = "BYTES", value_parser = max_message)]
+    #[arg(long, global = true, value_name = "BYTES", value_parser = values::max_message)]
     pub max_message: Option<usize>,
 
     /// How long to wait for the other side to be met: 5, 0.5s, 200ms
@@ -207,7 +208,7 @@ pub struct Load {
     pub bytes: usize,
 
     /// With --as messages: how large each message is; the last one is the rest [default: 1KiB]
-    #[arg(long = "size", short, value_name = "BYTES", value_parser = some_size)]
+    #[arg(long = "size", short, value_name = "BYTES", value_parser = values::some_size)]
     pub size: Option<usize>,
 
     /// Each client's bytes follow from this and the client's number
@@ -232,12 +233,12 @@ pub struct Bench {
         value_name = "BYTES",
         value_delimiter = ',',
         default_value = "1,64,1024,16KiB,64KiB",
-        value_parser = bench_size
+        value_parser = values::bench_size
     )]
     pub sizes: Vec<usize>,
 
     /// Time per size: half for round trips, half for throughput
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = bench_time)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = values::bench_time)]
     pub seconds: Duration,
 
     /// With --as messages: send many small ones together when throughput is measured
@@ -270,42 +271,6 @@ impl std::fmt::Display for Style {
             Style::Poller => "two tasks with pollers",
         })
     }
-}
-
-/// The largest limit: what the length in front of a message can say.
-fn max_message(text: &str) -> Result<usize, String> {
-    match human::parse_size(text)? {
-        n if n > MAX_LIMIT => Err(format!("the limit is {MAX_LIMIT}, just below 4GiB")),
-        n => Ok(n),
-    }
-}
-
-/// The largest message of the bench: 64 MiB, three buffers of which fit into any machine.
-const MAX_BENCH_SIZE: usize = 64 << 20;
-
-fn some_size(text: &str) -> Result<usize, String> {
-    match human::parse_size(text)? {
-        0 => Err("nothing can be measured with 0 bytes; give 1 or more".into()),
-        n => Ok(n),
-    }
-}
-
-fn bench_size(text: &str) -> Result<usize, String> {
-    match some_size(text)? {
-        n if n > MAX_BENCH_SIZE => Err(format!(
-            "the limit is {}; larger ones are sent in pieces anyhow",
-            human::size(MAX_BENCH_SIZE as u64)
-        )),
-        n => Ok(n),
-    }
-}
-
-fn bench_time(text: &str) -> Result<Duration, String> {
-    let time = human::parse_time(text)?;
-    if time < Duration::from_millis(10) {
-        return Err("too short to measure anything; give at least 0.01".into());
-    }
-    Ok(time)
 }
 
 #[cfg(test)]

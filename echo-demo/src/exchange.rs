@@ -68,7 +68,7 @@ impl Exchange {
             None => self.queue.receive_into(back),
             Some(patience) => self.queue.receive_into_timeout(back, patience),
         }
-        .map_err(|error| not_received(&error, "server"))
+        .map_err(|error| not_received(&error, || self.queue.try_receive().err()))
     }
 }
 
@@ -96,7 +96,7 @@ fn both_ways(
         match queue.try_receive_into(back) {
             Ok(length) => return Ok(length),
             Err(ReceiveError::WouldBlock) => {}
-            Err(error) => return Err(not_received(&error, "server")),
+            Err(error) => return Err(not_received(&error, || queue.try_receive().err())),
         }
         keys.clear();
         if poller.wait_timeout(&mut keys, patience).is_none() {

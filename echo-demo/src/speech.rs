@@ -80,15 +80,49 @@ pub fn queue(channel: Channel, max: usize) -> MessageQueue {
 }
 
 /// Whether what came could not be understood as messages. Nothing after it can.
-pub fn is_strange(error: &ReceiveError) -> bool {
+fn is_strange(error: &ReceiveError) -> bool {
     matches!(
         error,
         ReceiveError::TooLarge(_) | ReceiveError::Truncated(_)
     )
 }
 
-/// Why nothing was received from `peer` ("client" or "server"), and what to do next.
-pub fn not_received(error: &ReceiveError, peer: &str) -> String {
+/// Why nothing was received from a peer, and what to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NotReceived {
+    /// What came are no messages that can be taken.
+    Strange(String),
+    Other(String),
+}
+
+impl NotReceived {
+    /// From `peer` ("client" or "server"). `next`: what another attempt to receive says.
+    pub fn of(
+        error: &ReceiveError,
+        peer: &str,
+        next: impl FnOnce() -> Option<ReceiveError>,
+    ) -> NotReceived {
+        if !is_strange(error) {
+            return NotReceived::Other(said(error, peer));
+        }
+        match next() {
+            // A peer that is lost in the middle of a message has not sent anything strange.
+            Some(lost @ (ReceiveError::PeerLost(_) | ReceiveError::Broken(_))) => {
+                NotReceived::Other(said(&lost, peer))
+            }
+            _ => NotReceived::Strange(said(error, peer)),
+        }
+    }
+}
+
+/// Why nothing was received from the server, in words.
+pub fn not_received(error: &ReceiveError, next: impl FnOnce() -> Option<ReceiveError>) -> String {
+    match NotReceived::of(error, "server", next) {
+        NotReceived::Strange(said) | NotReceived::Other(said) => said,
+    }
+}
+
+fn said(error: &ReceiveError, peer: &str) -> String {
     match error {
         ReceiveError::TooLarge(claim) => format!(
             "{claim}: is the {peer} running --as bytes? If it does send such messages, give both \
@@ -134,6 +168,8 @@ pub fn receipt(receipt: Receipt) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use message_queue::codec::{TooLarge, Truncated};
 
@@ -144,14 +180,23 @@ mod tests {
             length: 1_751_477_356,
             limit: 16 << 20,
         };
-        let said = not_received(&claim.into(), "client");
+        let strange = |error, peer| match NotReceived::of(&error, peer, || None) {
+            NotReceived::Strange(said) => said,
+            other => panic!("{other:?}"),
+        };
+        let said = strange(claim.into(), "client");
         assert!(said.contains("1751477356 bytes"), "{said}");
         assert!(said.contains("is the client running --as bytes?"), "{said}");
         assert!(said.contains("--max-message"), "{said}");
         let cut = Truncated::Prefix { received: 3 };
-        let said = not_received(&cut.into(), "server");
+        let said = strange(cut.into(), "server");
         assert!(said.contains("is the server running --as bytes?"), "{said}");
         assert!(not_sent(&claim.into()).contains("--max-message"));
+
+        let lost = || Some(ReceiveError::Broken(io::Error::other("cable")));
+        let said = not_received(&cut.into(), lost);
+        assert!(said.contains("cable"), "{said}");
+        assert!(!said.contains("--as bytes"), "{said}");
     }
 
     // shows E3

@@ -96,20 +96,28 @@ fn receive(
 ) -> Result<Tally> {
     let mut tally = Tally::new(Speech::Messages { max });
     for number in 1.. {
-        let message = match receiver.receive_ref() {
-            Ok(message) => message,
-            Err(ReceiveError::PeerClosed) => break,
-            Err(error) => return Err(Error::Cut(not_received(&error, "server"))),
+        let stopped = match receiver.receive_ref() {
+            Ok(message) => {
+                let end: &[u8] = match unended.load(Ordering::Relaxed) == number {
+                    true => b"",
+                    false => b"\n",
+                };
+                out.write_all(&message)
+                    .and_then(|()| out.write_all(end))
+                    .and_then(|()| out.flush())
+                    .map_err(Error::stdout)?;
+                tally.message(&message);
+                continue;
+            }
+            Err(stopped) => stopped,
         };
-        let end: &[u8] = match unended.load(Ordering::Relaxed) == number {
-            true => b"",
-            false => b"\n",
-        };
-        out.write_all(&message)
-            .and_then(|()| out.write_all(end))
-            .and_then(|()| out.flush())
-            .map_err(Error::stdout)?;
-        tally.message(&message);
+        match stopped {
+            ReceiveError::PeerClosed => break,
+            error => {
+                let why = not_received(&error, || receiver.try_receive().err());
+                return Err(Error::Cut(why));
+            }
+        }
     }
     Ok(tally)
 }

@@ -90,7 +90,10 @@ impl Messages {
                 ReceiveError::WouldBlock if sent == 0 => return Ok(Step::Waiting),
                 ReceiveError::WouldBlock => moved += sent,
                 ReceiveError::PeerClosed => return self.ended(),
-                error => return Err(self.cut(&not_received(&error, "server"))),
+                error => {
+                    let why = not_received(&error, || self.receiver.try_receive().err());
+                    return Err(self.cut(&why));
+                }
             }
         }
         Ok(Step::More)

@@ -9,7 +9,7 @@ use message_queue::codec::PREFIX;
 use message_queue::{MessageReceiver, MessageRef, MessageSender, ReceiveError, SendError};
 
 use super::{End, Served, TURN, Turn, Visit};
-use crate::speech::{is_strange, not_received, queue};
+use crate::speech::{NotReceived, queue};
 
 /// A channel being served. A client that does not receive is not received from either, so that what
 /// is kept for it here does not grow: a batch of small messages, and one more message at most.
@@ -140,14 +140,9 @@ impl Messages {
 
     /// Nothing more can be received, and not because the client has finished.
     fn cut(&mut self, error: ReceiveError) -> End {
-        let said = not_received(&error, "client");
-        // A client that is lost in the middle of a message has not sent anything strange.
-        match self.receiver.try_receive() {
-            Err(lost @ (ReceiveError::PeerLost(_) | ReceiveError::Broken(_))) => {
-                End::Lost(lost.to_string())
-            }
-            _ if is_strange(&error) => End::Strange(said),
-            _ => End::Lost(said),
+        match NotReceived::of(&error, "client", || self.receiver.try_receive().err()) {
+            NotReceived::Strange(said) => End::Strange(said),
+            NotReceived::Other(said) => End::Lost(said),
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn round_trips(mut exchange: Exchange, size: usize, time: Duration) -> Measu
     match queue.receive() {
         Err(ReceiveError::PeerClosed) => Ok(times),
         Ok(_) => Err("more came back than was sent".into()),
-        Err(error) => Err(not_received(&error, "server")),
+        Err(error) => Err(not_received(&error, || queue.try_receive().err())),
     }
 }
 
@@ -63,14 +63,20 @@ pub fn throughput(
     let receive = move || {
         let mut bytes = 0;
         loop {
-            match receiver.receive_ref() {
-                Ok(message) if message.len() == size => bytes += size as u64,
+            let stopped = match receiver.receive_ref() {
+                Ok(message) if message.len() == size => {
+                    bytes += size as u64;
+                    continue;
+                }
                 Ok(message) => {
                     return Err(format!("a message came back with {} bytes", message.len()));
                 }
-                Err(ReceiveError::PeerClosed) => return Ok(bytes),
-                Err(error) => return Err(not_received(&error, "server")),
-            }
+                Err(stopped) => stopped,
+            };
+            return match stopped {
+                ReceiveError::PeerClosed => Ok(bytes),
+                error => Err(not_received(&error, || receiver.try_receive().err())),
+            };
         }
     };
     flow(size, time, send, receive)
