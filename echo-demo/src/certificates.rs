@@ -5,7 +5,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use channel::{Endpoint, EndpointError};
@@ -48,94 +48,108 @@ impl Whose {
     }
 }
 
-/// A directory with the files, all there.
-#[derive(Debug)]
-pub struct Certificates {
-    directory: PathBuf,
-    /// Removes the directory, where it was made for this run.
-    temporary: Option<TempDir>,
+/// All of them, in PEM form.
+pub struct Certificates(Vec<File>);
+
+struct File {
+    name: &'static str,
+    secret: bool,
+    text: String,
 }
 
 impl Certificates {
-    /// Makes them in a directory, which is made too if it does not exist; the server's certificate is for
-    /// these host names and addresses. No file that exists is touched.
-    pub fn make(directory: &Path, hosts: &[String]) -> Result<Certificates> {
+    /// Makes them; the server's is for these host names and addresses.
+    pub fn make(hosts: &[String]) -> Result<Certificates> {
+        let key = KeyPair::generate()?;
+        // Two authorities of one name would be taken for one another.
+        let tail = &key.public_key_raw()[key.public_key_raw().len() - 4..];
+        let number = tail.iter().fold(0, |n, byte| n << 8 | u32::from(*byte));
+        let mut authority = parameters(&format!("echo-demo authority {number:08x}"), &[])?;
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let mut files = vec![open(CA, authority.self_signed(&key)?.pem())];
+        let issuer = Issuer::new(authority, key);
+        for whose in [Whose::Server, Whose::Client] {
+            let (hosts, purpose) = match whose {
+                Whose::Server => (hosts, ExtendedKeyUsagePurpose::ServerAuth),
+                Whose::Client => (&[][..], ExtendedKeyUsagePurpose::ClientAuth),
+            };
+            let mut parameters = parameters("echo-demo", hosts)?;
+            parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            parameters.extended_key_usages = vec![purpose];
+            let key = KeyPair::generate()?;
+            files.push(open(
+                whose.cert(),
+                parameters.signed_by(&key, &issuer)?.pem(),
+            ));
+            files.push(File {
+                name: whose.key(),
+                secret: true,
+                text: key.serialize_pem(),
+            });
+        }
+        Ok(Certificates(files))
+    }
+
+    /// Writes them into a directory, which is made too if it does not exist. No file that exists is
+    /// touched.
+    pub fn write(&self, directory: &Path) -> Result<()> {
         let unwritten = |path: &Path, error| Error::Certificates {
             path: path.to_owned(),
             error,
         };
-        let texts = texts(hosts)?;
         fs::create_dir_all(directory).map_err(|error| unwritten(directory, error))?;
-        for (name, ..) in &texts {
-            let path = directory.join(name);
-            if path.exists() {
-                return Err(unwritten(&path, io::ErrorKind::AlreadyExists.into()));
-            }
+        let paths = self.0.iter().map(|file| directory.join(file.name));
+        if let Some(path) = paths.clone().find(|path| path.exists()) {
+            return Err(unwritten(&path, io::ErrorKind::AlreadyExists.into()));
         }
-        for (name, secret, text) in texts {
-            let path = directory.join(name);
-            write(&path, secret, &text).map_err(|error| unwritten(&path, error))?;
+        for (file, path) in self.0.iter().zip(paths) {
+            write(&path, file.secret, &file.text).map_err(|error| unwritten(&path, error))?;
         }
-        Ok(Certificates {
-            directory: directory.to_owned(),
-            temporary: None,
-        })
+        Ok(())
     }
 
-    /// Makes them for this run; they are removed with the value.
-    pub fn throw_away(hosts: &[String]) -> Result<Certificates> {
-        let temporary = tempfile::Builder::new().prefix("echo-demo-").tempdir();
-        let temporary = temporary.map_err(|error| Error::Certificates {
+    /// Writes them into a directory of their own, which is removed with the value.
+    pub fn write_for_a_while(&self) -> Result<TempDir> {
+        let directory = tempfile::Builder::new().prefix("echo-demo-").tempdir();
+        let directory = directory.map_err(|error| Error::Certificates {
             path: std::env::temp_dir(),
             error,
         })?;
-        let mut made = Certificates::make(temporary.path(), hosts)?;
-        made.temporary = Some(temporary);
-        Ok(made)
+        self.write(directory.path())?;
+        Ok(directory)
     }
 
     /// The names of all files.
-    pub fn files() -> [&'static str; 5] {
-        let [server, client] = [Whose::Server, Whose::Client];
-        [CA, server.cert(), server.key(), client.cert(), client.key()]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|file| file.name).collect()
     }
 
-    /// The endpoint as this side is to be given it.
-    pub fn endpoint(&self, at: &Endpoint, side: Whose) -> Result<Endpoint, EndpointError> {
-        let file = |name| self.directory.join(name).to_string_lossy().into_owned();
-        at.clone()
-            .with_option("ca", &file(CA))?
-            .with_option("cert", &file(side.cert()))?
-            .with_option("key", &file(side.key()))
+    /// What one side needs: the authority's certificate, its own, and its key.
+    pub fn of(&self, side: Whose) -> [&str; 3] {
+        [CA, side.cert(), side.key()].map(|name| {
+            let file = self.0.iter().find(|file| file.name == name);
+            file.map_or("", |file| &file.text)
+        })
     }
 }
 
-/// Every file's name, whether it is a secret, and its text.
-fn texts(hosts: &[String]) -> Result<Vec<(&'static str, bool, String)>> {
-    let key = KeyPair::generate()?;
-    // Two authorities of one name would be taken for one another.
-    let tail = &key.public_key_raw()[key.public_key_raw().len() - 4..];
-    let number = tail.iter().fold(0, |n, byte| n << 8 | u32::from(*byte));
-    let mut authority = parameters(&format!("echo-demo authority {number:08x}"), &[])?;
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let certificate = authority.self_signed(&key)?;
-    let mut texts = vec![(CA, false, certificate.pem())];
-    let issuer = Issuer::new(authority, key);
-    for whose in [Whose::Server, Whose::Client] {
-        let (hosts, purpose) = match whose {
-            Whose::Server => (hosts, ExtendedKeyUsagePurpose::ServerAuth),
-            Whose::Client => (&[][..], ExtendedKeyUsagePurpose::ClientAuth),
-        };
-        let mut parameters = parameters("echo-demo", hosts)?;
-        parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        parameters.extended_key_usages = vec![purpose];
-        let key = KeyPair::generate()?;
-        let certificate = parameters.signed_by(&key, &issuer)?;
-        texts.push((whose.cert(), false, certificate.pem()));
-        texts.push((whose.key(), true, key.serialize_pem()));
+/// A file that is no secret.
+fn open(name: &'static str, text: String) -> File {
+    File {
+        name,
+        secret: false,
+        text,
     }
-    Ok(texts)
+}
+
+/// The endpoint as a side is to be given it whose files lie there.
+pub fn with_files(at: &Endpoint, there: &Path, side: Whose) -> Result<Endpoint, EndpointError> {
+    let file = |name| there.join(name).to_string_lossy().into_owned();
+    at.clone()
+        .with_option("ca", &file(CA))?
+        .with_option("cert", &file(side.cert()))?
+        .with_option("key", &file(side.key()))
 }
 
 fn parameters(name: &str, hosts: &[String]) -> Result<CertificateParams> {

@@ -6,7 +6,7 @@ use channel::Endpoint;
 use serde::Serialize;
 
 use crate::args::Certs;
-use crate::certificates::{Certificates, VALID_DAYS, Whose};
+use crate::certificates::{Certificates, VALID_DAYS, Whose, with_files};
 use crate::error::{Error, Result};
 use crate::place::transports;
 use crate::report::{Lines, Output};
@@ -15,7 +15,7 @@ use crate::report::{Lines, Output};
 struct Report<'a> {
     command: &'static str,
     directory: &'a Path,
-    files: [&'static str; 5],
+    files: Vec<&'static str>,
     /// What the server's certificate is for.
     hosts: &'a [String],
     valid_days: u64,
@@ -25,17 +25,15 @@ struct Report<'a> {
 }
 
 pub fn run(args: &Certs, output: Output) -> Result<()> {
-    let made = Certificates::make(&args.directory, &args.hosts)?;
     let at = endpoint(args)?;
-    let [server, client] = [Whose::Server, Whose::Client].map(|side| made.endpoint(&at, side));
-    let (server, client) = (
-        server.map_err(Error::Endpoint)?,
-        client.map_err(Error::Endpoint)?,
-    );
+    let side = |side| with_files(&at, &args.directory, side).map_err(Error::Endpoint);
+    let (server, client) = (side(Whose::Server)?, side(Whose::Client)?);
+    let made = Certificates::make(&args.hosts)?;
+    made.write(&args.directory)?;
     let report = Report {
         command: "certs",
         directory: &args.directory,
-        files: Certificates::files(),
+        files: made.names(),
         hosts: &args.hosts,
         valid_days: VALID_DAYS,
         server_endpoint: server.to_string(),

@@ -5,6 +5,7 @@ mod spawned;
 
 use std::sync::{Arc, Mutex};
 
+use channel::Endpoint;
 use spawned::Spawned;
 
 use crate::args::Style;
@@ -14,14 +15,7 @@ use crate::place::{Place, ServerRuns};
 use crate::server::{EchoServer, Served};
 
 /// A server that runs until [`stop`](Companion::stop).
-pub struct Companion {
-    server: Server,
-    /// Made for this run, where they are needed and not given.
-    #[expect(dead_code, reason = "they are removed when it is dropped")]
-    certificates: Option<Certificates>,
-}
-
-enum Server {
+pub enum Companion {
     Here {
         server: EchoServer,
         served: Arc<Mutex<Vec<Served>>>,
@@ -35,46 +29,50 @@ impl Companion {
         if place.server == ServerRuns::Elsewhere {
             return Ok((place.clone(), None));
         }
-        let certificates = place
-            .lacks_certificates()
-            .then(|| Certificates::throw_away(&place.hosts()))
-            .transpose()?;
-        let ours = place.secured(certificates.as_ref(), Whose::Server)?;
-        let (server, bound) = match place.server {
-            ServerRuns::Spawned => {
-                let (spawned, bound) = Spawned::start(&ours, style)?;
-                (Server::Spawned(spawned), bound)
+        // Made for this run, where they are needed and not given.
+        let certificates = match place.lacks_certificates() {
+            true => Some(Certificates::make(&place.hosts())?),
+            false => None,
+        };
+        let (server, bound) = match (place.server, &certificates) {
+            (ServerRuns::Spawned, None) => spawned(place, style)?,
+            (ServerRuns::Spawned, Some(made)) => {
+                // The second process has read them when it listens; then they are removed.
+                let files = made.write_for_a_while()?;
+                spawned(&place.with_files(files.path(), Whose::Server)?, style)?
             }
-            _ => {
-                let (broker, bound) = ours.server()?;
+            (_, made) => {
+                place.show(made.as_ref(), Whose::Server);
+                let (broker, bound) = place.server()?;
                 let served = Arc::new(Mutex::new(Vec::new()));
                 let observer = {
                     let served = served.clone();
                     Arc::new(move |one| served.lock().expect("nobody panics with it").push(one))
                 };
                 let server = EchoServer::start(broker, place.port, place.speech, style, observer)?;
-                (Server::Here { server, served }, bound)
+                (Companion::Here { server, served }, bound)
             }
         };
         let place = place.found(&bound)?;
-        let place = place.secured(certificates.as_ref(), Whose::Client)?;
-        let companion = Companion {
-            server,
-            certificates,
-        };
-        Ok((place, Some(companion)))
+        place.show(certificates.as_ref(), Whose::Client);
+        Ok((place, Some(server)))
     }
 
     /// Accepts no more, waits until every channel has ended, and tells what became of each.
     pub fn stop(self) -> Result<Vec<Served>> {
-        match self.server {
-            Server::Here { server, served } => {
+        match self {
+            Companion::Here { server, served } => {
                 server.stop()?;
                 Ok(std::mem::take(
                     &mut *served.lock().expect("nobody panics with it"),
                 ))
             }
-            Server::Spawned(spawned) => spawned.stop(),
+            Companion::Spawned(spawned) => spawned.stop(),
         }
     }
+}
+
+fn spawned(place: &Place, style: Style) -> Result<(Companion, Vec<Endpoint>)> {
+    let (spawned, bound) = Spawned::start(place, style)?;
+    Ok((Companion::Spawned(spawned), bound))
 }

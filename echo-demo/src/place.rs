@@ -4,13 +4,14 @@
 
 pub mod transports;
 
+use std::path::Path;
 use std::time::Duration;
 
 use channel::{Broker, Channel, ConnectError, Domain, Endpoint, EndpointError, Options};
 use serde::Serialize;
 
 use crate::args::Common;
-use crate::certificates::{Certificates, Whose};
+use crate::certificates::{Certificates, Whose, with_files};
 use crate::error::{Error, Result};
 use crate::speech::Speech;
 
@@ -156,11 +157,18 @@ impl Place {
         hosts
     }
 
-    /// The same place with these certificates, where there are none.
-    pub fn secured(&self, with: Option<&Certificates>, side: Whose) -> Result<Place> {
-        self.map(|_, at| match with {
-            Some(with) if transports::lacks_certificates(at) => with.endpoint(at, side),
-            _ => Ok(at.clone()),
+    /// From now on this side shows one of these certificates, where the endpoint names none.
+    pub fn show(&self, certificates: Option<&Certificates>, side: Whose) {
+        if let Some(certificates) = certificates {
+            transports::show(&self.domain, certificates.of(side));
+        }
+    }
+
+    /// The same place with the certificates in a directory, where the endpoint names none.
+    pub fn with_files(&self, directory: &Path, side: Whose) -> Result<Place> {
+        self.map(|_, at| match transports::lacks_certificates(at) {
+            true => with_files(at, directory, side),
+            false => Ok(at.clone()),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use channel::{ConnectError, Domain, Endpoint, EndpointError};
-use transport_tcp::{CredentialsError, Tcp, Tls, TlsError};
+use transport_tcp::{Credentials, CredentialsError, Pem, Tcp, Tls, TlsError};
 
 /// The endpoint unless another one is asked for.
 pub const USUAL: &str = "mem://echo";
@@ -77,6 +77,14 @@ pub fn secure() -> Endpoint {
 
 /// Options that say where certificates and keys lie. Each side has its own.
 const FILES: [&str; 3] = ["ca", "cert", "key"];
+
+/// From now on, whoever listens or connects with `tls:` in the domain trusts the first of these
+/// certificates, and shows the second, whose key is the third.
+pub fn show(domain: &Domain, [ca, cert, key]: [&str; 3]) {
+    let [ca, cert, key] = [ca, cert, key].map(str::as_bytes);
+    let credentials = Credentials::from_pem(Pem { ca, cert, key });
+    domain.add(Tls::new(credentials.expect("they were made just now")));
+}
 
 /// Whether certificates are needed there and none are given.
 pub fn lacks_certificates(endpoint: &Endpoint) -> bool {
