@@ -4,17 +4,19 @@
 mod support;
 
 use std::io::Write;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channel::{Broker, Channel, Endpoint, Options, Reader, Receipt, Writer};
-use support::process::{Process, given, start, tell};
+use channel::{Broker, Channel, Endpoint, Options, Reader, Receipt, WriteError};
+use support::process::{given, start, tell};
 use support::{LIMIT, at, client, domain, eventually, foreign, listen, meet, pattern};
 
+/// So much the peer reads at once.
 const LENGTH: usize = 10 << 20;
-/// So much of it is not read before the writer has left. The socket's buffers hold that much.
-const TAIL: usize = 96 * 1024;
+/// More than the buffers between the two hold.
+const MORE: usize = 24 << 20;
 
 /// A time limit that is meant to pass.
 const A_MOMENT: Duration = Duration::from_millis(20);
@@ -22,19 +24,71 @@ const A_MOMENT: Duration = Duration::from_millis(20);
 const RECORDS: &str = "tcp://127.0.0.1:0/server";
 const PLAIN: &str = "tcp+plain://127.0.0.1:0?port=7";
 
-/// Reads all, the last part in small pieces and only after `left`; then comes the orderly end.
-fn read_slowly(reader: &mut Reader, left: impl FnOnce()) {
-    let expected = pattern(LENGTH);
-    let mut all = vec![0; LENGTH];
-    let (most, tail) = all.split_at_mut(LENGTH - TAIL);
-    reader.read_exact_timeout(most, LIMIT).unwrap();
-    left();
-    for piece in tail.chunks_mut(1000) {
-        reader.read_exact_timeout(piece, LIMIT).unwrap();
-        thread::yield_now();
+/// What is written.
+fn data() -> &'static [u8] {
+    static DATA: OnceLock<Vec<u8>> = OnceLock::new();
+    DATA.get_or_init(|| pattern(1_000_003).repeat((LENGTH + MORE) / 1_000_003))
+}
+
+/// Writes what the peer reads at once, and then as much as the buffers hold; returns how much that was.
+fn write_to_the_brim(channel: &mut Channel) -> usize {
+    channel.write_all_timeout(&data()[..LENGTH], LIMIT).unwrap();
+    let mut written = LENGTH;
+    while let Ok(n) = channel.write_timeout(&data()[written..], A_MOMENT) {
+        assert!(n > 0, "buffers of {MORE} bytes");
+        written += n;
     }
-    assert!(all == expected);
-    assert_eq!(reader.read_timeout(&mut [0], LIMIT).unwrap(), 0);
+    written
+}
+
+/// The other side, which writes all the while: bytes that nobody reads.
+struct Peer {
+    reader: Reader,
+    through: Arc<AtomicBool>,
+    writing: thread::JoinHandle<()>,
+}
+
+impl Peer {
+    fn new(channel: Channel) -> Peer {
+        let (reader, mut writer) = channel.split();
+        let through = Arc::new(AtomicBool::new(false));
+        let writing = thread::spawn({
+            let through = through.clone();
+            move || {
+                // Over records it hears that nobody reads; a plain connection just takes it.
+                while !through.load(Ordering::Relaxed) {
+                    match writer.write_timeout(&[7; 10_000], A_MOMENT) {
+                        Ok(_) | Err(WriteError::TimedOut) => {}
+                        Err(_) => break,
+                    }
+                }
+            }
+        });
+        Peer {
+            reader,
+            through,
+            writing,
+        }
+    }
+
+    /// Reads all; what `write_to_the_brim` has written after `LENGTH`, in small pieces and only when
+    /// `left` tells how much that was, and that it has left. Then comes the orderly end.
+    fn read_all(mut self, left: impl FnOnce() -> usize) {
+        let mut all = vec![0; LENGTH];
+        self.reader.read_exact_timeout(&mut all, LIMIT).unwrap();
+        let written = left();
+        let mut piece = [0; 5000];
+        loop {
+            match self.reader.read_timeout(&mut piece, LIMIT).unwrap() {
+                0 => break,
+                n => all.extend_from_slice(&piece[..n]),
+            }
+        }
+        assert_eq!(all.len(), written);
+        assert!(all == data()[..written]);
+        self.through.store(true, Ordering::Relaxed);
+        self.writing.join().unwrap();
+    }
 }
 
 type Way = (&'static str, fn(Channel));
@@ -68,19 +122,12 @@ fn leaving_with_unread_bytes() {
         for (way, leave) in WAYS {
             println!("{place}: {way}");
             let (mut ours, theirs) = meet(&server, &at, 7);
-            let (mut reader, mut writer) = theirs.split();
-            writer.write_all(&[7; 50_000]).unwrap();
-            let (leaves, left) = mpsc::channel::<()>();
-            let reading = thread::spawn(move || {
-                read_slowly(&mut reader, || {
-                    let _ = left.recv();
-                    // More that nobody reads; the connection may be gone in the middle of it.
-                    let _ = writer.write_all_timeout(&[7; 500_000], LIMIT);
-                });
-            });
-            ours.write_all(&pattern(LENGTH)).unwrap();
+            let peer = Peer::new(theirs);
+            let (leaves, left) = mpsc::channel();
+            let reading = thread::spawn(move || peer.read_all(|| left.recv().unwrap()));
+            let written = write_to_the_brim(&mut ours);
             leave(ours);
-            drop(leaves);
+            leaves.send(written).unwrap();
             reading.join().unwrap();
         }
     }
@@ -153,24 +200,25 @@ fn a_leaving_process() {
     let Some(given) = given() else { return };
     let (to, way) = given.split_once(' ').unwrap();
     let mut channel = client().connect_at(&at(to), 7, Some(LIMIT)).unwrap();
-    // The others are here then, too, and stay unread.
+    // Others are here then, too, and stay unread.
     channel.read_exact_timeout(&mut [0], LIMIT).unwrap();
-    if way != "late" {
-        channel.write_all(&pattern(LENGTH)).unwrap();
-    }
+    let written = write_to_the_brim(&mut channel);
     match way {
-        "close" => assert_eq!(channel.close_timeout(LIMIT), Receipt::Complete),
+        "close" => {
+            tell(&written.to_string());
+            assert_eq!(channel.close_timeout(LIMIT), Receipt::Complete);
+        }
         "disconnect" => {
             channel.disconnect();
+            tell(&written.to_string());
             channel::linger(LIMIT).unwrap();
         }
         "drop" => {
             drop(channel);
+            tell(&written.to_string());
             channel::linger(LIMIT).unwrap();
         }
         _ => {
-            while channel.write_timeout(&[7; 65536], A_MOMENT).is_ok() {}
-            let written = channel.totals().written;
             drop(channel);
             let late = channel::linger(A_MOMENT).unwrap_err();
             assert_eq!(late.count, 1);
@@ -181,23 +229,13 @@ fn a_leaving_process() {
     std::process::exit(0);
 }
 
-/// A process that leaves, and the channel to it with some bytes that it will not read.
-fn leaving(place: &str, way: &str) -> (Process, Reader, Writer) {
+/// A process writes, leaves that way, and exits; all arrives.
+fn loses_nothing(place: &str, way: &str) {
     println!("{place}: {way}");
     let (server, at) = listen(place);
-    let process = start("a_leaving_process", &format!("{at} {way}"));
-    let channel = server.accept_timeout(7, LIMIT).unwrap();
-    let (reader, mut writer) = channel.split();
-    writer.write_all(&[7; 50_000]).unwrap();
-    (process, reader, writer)
-}
-
-fn loses_nothing(place: &str, way: &str) {
-    let (mut process, mut reader, mut writer) = leaving(place, way);
-    read_slowly(&mut reader, || {
-        let _ = writer.write_all_timeout(&[7; 500_000], LIMIT);
-    });
-    drop((reader, writer));
+    let mut process = start("a_leaving_process", &format!("{at} {way}"));
+    let peer = Peer::new(server.accept_timeout(7, LIMIT).unwrap());
+    peer.read_all(|| process.hear().parse().unwrap());
     assert!(process.ended().success());
 }
 
@@ -221,12 +259,6 @@ fn a_process_that_lingers_and_exits() {
 #[test]
 fn a_process_that_lingers_too_short_at_first() {
     for place in [RECORDS, PLAIN] {
-        let (mut process, mut reader, writer) = leaving(place, "late");
-        let written: u64 = process.hear().parse().unwrap();
-        let mut all = Vec::new();
-        std::io::Read::read_to_end(&mut reader, &mut all).unwrap();
-        assert_eq!(all.len() as u64, written);
-        drop((reader, writer));
-        assert!(process.ended().success());
+        loses_nothing(place, "linger twice");
     }
 }
