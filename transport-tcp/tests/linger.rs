@@ -71,14 +71,18 @@ impl Peer {
         }
     }
 
-    /// Reads all; what `write_to_the_brim` has written after `LENGTH`, in small pieces and only when
-    /// `left` tells how much that was, and that it has left. Then comes the orderly end.
+    /// Reads all; what `write_to_the_brim` has written after `LENGTH`, slowly and only when `left` tells how
+    /// much that was, and that it has left. Then comes the orderly end.
     fn read_all(mut self, left: impl FnOnce() -> usize) {
         let mut all = vec![0; LENGTH];
         self.reader.read_exact_timeout(&mut all, LIMIT).unwrap();
         let written = left();
         let mut piece = [0; 5000];
-        loop {
+        for count in 0.. {
+            // No more than the pace: whoever has left is through, or dead, long before the last byte.
+            if count < 50 {
+                thread::sleep(Duration::from_millis(1));
+            }
             match self.reader.read_timeout(&mut piece, LIMIT).unwrap() {
                 0 => break,
                 n => all.extend_from_slice(&piece[..n]),
