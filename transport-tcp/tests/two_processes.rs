@@ -23,6 +23,11 @@ impl Subject for Sockets {
     fn endpoint(&self, broker: &str) -> Endpoint {
         place(broker)
     }
+
+    fn large(&self) -> usize {
+        // Buffers are small there, and each call takes its way to the other process.
+        1 << 19
+    }
 }
 
 /// What is added on both sides, by each with faults of its own.

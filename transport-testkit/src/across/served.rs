@@ -114,9 +114,12 @@ fn told(polled: Polled) -> Out {
             told.0.extend(body.0);
             told
         }
-        Poll::Ready(Err(error)) => Out::default()
-            .byte(0)
-            .error(error.kind(), &error.to_string()),
+        Poll::Ready(Err(error)) => {
+            // The channel there says again what that is called: only the reason goes.
+            let reason = error.get_ref().and_then(|error| error.source());
+            let text = reason.map_or_else(|| error.to_string(), ToString::to_string);
+            Out::default().byte(0).error(error.kind(), &text)
+        }
         Poll::Pending => Out::default().byte(2),
     }
 }

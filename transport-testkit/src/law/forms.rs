@@ -71,12 +71,12 @@ pub(crate) fn c3_a_time_limit_ends_with_the_byte(w: &World) {
 
 pub(crate) fn c3_a_timed_out_read_loses_nothing(w: &World) {
     let (mut ours, mut theirs) = w.pair();
-    let length = 3000;
+    let length = 1500;
     let mut rng = w.rng(0);
     let writing = go(move || {
         for at in 0..length {
             theirs.write_all(&bytes(1, at, 1)).unwrap();
-            rng.spin(20_000);
+            rng.spin(6_000);
         }
     });
     let (mut at, mut late, mut buf) = (0, 0, [0; 16]);

@@ -69,7 +69,7 @@ pub(crate) fn expect(reader: &mut Reader, stream: u64, at: usize, length: usize)
 
 /// How often in a row there must be no room before the way to the peer counts as full: a carrier may
 /// go on moving bytes for a while, and its threads may have to wait for their turn.
-const FULL: u32 = 3;
+const FULL: u32 = 1;
 
 /// Writes bytes of `stream`, from `at` on, until the way to the peer is full: how many.
 #[track_caller]

@@ -11,8 +11,11 @@ use crate::flaw::Flaw;
 use crate::transport::Broken;
 use crate::unix;
 
-/// How long a test of a broken transport may take. Those that do not hang take a fraction of it.
-pub const LIMIT: Duration = Duration::from_secs(2);
+/// How long a test of a broken transport may take that does not hang: it takes a fraction of it.
+pub const LIMIT: Duration = Duration::from_secs(3);
+
+/// How long one may take that hangs: it takes all of it.
+pub const SOON: Duration = Duration::from_millis(600);
 
 pub struct Memory(pub Flaw);
 
