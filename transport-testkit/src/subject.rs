@@ -16,7 +16,8 @@ pub trait Subject: Send + Sync + 'static {
     fn add_to(&self, domain: &Domain);
 
     /// A fresh place where the broker `broker` is to listen; nothing listens there yet. What it leaves
-    /// open (a port number 0, say) is filled in by the listener.
+    /// open (a port number 0, say) is filled in by the listener. Across two processes, it has to mean the
+    /// same in both.
     fn endpoint(&self, broker: &str) -> Endpoint;
 
     /// How many bytes count as a large transfer: more than all buffers on the way hold. Slow lines
