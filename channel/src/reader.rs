@@ -31,6 +31,18 @@ pub(crate) fn deadline(limit: Duration) -> Option<Instant> {
     Instant::now().checked_add(limit)
 }
 
+/// A blocking call of the source that may be called away for reasons of the transport's own: then it goes
+/// on. What is meant for this side, such as its disconnect, the next try finds.
+#[inline]
+fn undisturbed(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 fn would_block<T>(poll: Poll<Result<T, ReadError>>) -> Result<T, ReadError> {
     match poll {
         Poll::Ready(result) => result,
@@ -166,7 +178,7 @@ impl Reader {
         if out.iter().all(|b| b.is_empty()) {
             return Ok(0);
         }
-        let result = self.source.read(out, until);
+        let result = undisturbed(|| self.source.read(out, until));
         let result = self.unless_late(result, |source, cx| source.poll_read(cx, out));
         self.outcome(result)
     }
@@ -408,7 +420,7 @@ impl Reader {
 
     fn fill_within(&mut self, until: Option<Instant>) -> Result<&[u8], ReadError> {
         self.enter()?;
-        let result = self.source.fill(until);
+        let result = undisturbed(|| self.source.fill(until));
         let result = self.unless_late(result, |source, cx| source.poll_fill(cx));
         let n = self.outcome(result)?;
         Ok(&self.source.filled()[..n])
