@@ -154,6 +154,29 @@ fn a_machine_falls_silent() {
     with_cable(test, |cable| all_is_lost(test, cable, Cable::silence_far));
 }
 
+// shows B3: one that is gone, and that nothing has found yet, holds up those behind it for a moment only.
+#[test]
+fn a_line_behind_a_vanished_connector() {
+    let test = "a_line_behind_a_vanished_connector";
+    with_cable(test, |cable| {
+        let (server, at) = listen_far(cable, "?keepalive=0");
+        let near = client();
+        let waiting = thread::spawn({
+            let (near, at) = (near.clone(), at.clone());
+            move || near.connect_at(&at, 7, None).unwrap_err()
+        });
+        eventually("a connector waits", || server.waiting(7).connectors == 1);
+        cable.silence_far();
+        // An acceptor, and a connector of its own machine.
+        let (mut ours, mut theirs) = cable.on_far(|| meet(&server, &at, 7));
+        talk(&mut ours, &mut theirs);
+        near.close();
+        let error = waiting.join().unwrap();
+        assert!(matches!(error, ConnectError::Closed { .. }), "{error}");
+        say(&format!("RAN: {test}"));
+    });
+}
+
 fn failure(text: &str) -> (ErrorKind, Failure, String) {
     let error = client().connect_at(&at(text), 7, Some(LIMIT)).unwrap_err();
     let failures = Failures::of(&error).unwrap_or_else(|| panic!("{error}"));
