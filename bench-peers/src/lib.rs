@@ -8,6 +8,7 @@
 //! again (see [`measure`]).
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+pub mod abuse;
 pub mod crowd;
 pub mod machine;
 pub mod measure;

@@ -54,7 +54,7 @@ fn settled(server: &Watched, descriptors: usize) -> Usage {
 }
 
 fn measure(kind: &Kind, arguments: &Arguments) -> Found {
-    let server = Watched::start(kind);
+    let server = Watched::start(kind.name);
     // What is made once is made for this one.
     let mut first = (kind.connect)(&server.at, 1);
     first.echo(10);
@@ -93,7 +93,7 @@ fn main() -> std::io::Result<()> {
     let descriptors = raise_descriptor_limit();
     if let Some(name) = &arguments.serve {
         let kind = KINDS.iter().find(|kind| kind.name == *name);
-        serve(kind.expect("a contestant"));
+        serve(kind.expect("a contestant").serve);
         return Ok(());
     }
     assert!(

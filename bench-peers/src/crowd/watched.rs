@@ -1,9 +1,9 @@
 //! The server's process, and what it uses.
 
-use super::Kind;
+use super::Serve;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A server in a process of its own; ended when dropped.
 pub struct Watched {
@@ -31,10 +31,10 @@ pub struct Usage {
 
 impl Watched {
     /// Starts this program again, with `--serve NAME`.
-    pub fn start(kind: &Kind) -> Watched {
+    pub fn start(name: &str) -> Watched {
         let program = std::env::current_exe().expect("this program");
         let mut child = Command::new(program)
-            .args(["--serve", kind.name])
+            .args(["--serve", name])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -55,15 +55,29 @@ impl Watched {
     pub fn usage(&self) -> Usage {
         usage(self.child.id())
     }
+
+    /// What it uses when it holds as much as `before`, or after ten seconds: the last connections may
+    /// be closing still.
+    pub fn settled(&self, before: Usage) -> Usage {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let usage = self.usage();
+            let same = usage.descriptors == before.descriptors && usage.threads == before.threads;
+            if same || Instant::now() > until {
+                return usage;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 /// Serves as `--serve NAME` asks, until standard input is closed.
-pub fn serve(kind: &Kind) {
+pub fn serve(serve: Serve) {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    (kind.serve)(&|at| println!("{at}"));
+    serve(&|at| println!("{at}"));
 }
 
 fn usage(process: u32) -> Usage {
