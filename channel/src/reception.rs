@@ -1,8 +1,10 @@
 //! The one background thread of the process: a small waker executor.
 //!
 //! It polls listeners, unfinished hellos, waiting remote connectors, bytes that linger after a
-//! disconnect or their writer, and the late looks of pipes; none of them has a thread of its own. It
-//! starts with the first of them. It never runs a user's code, and nothing that blocks.
+//! disconnect or their writer, the late looks of pipes, and what transports have to do in the
+//! background; none of them has a thread of its own. It starts with the first of them. It never runs a
+//! user's code, and nothing that blocks. While there is nothing to do it sleeps, or has a [`Sleeper`]
+//! do that.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
@@ -14,7 +16,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// So many jobs run between two looks at the timers: jobs that are always ready don't put off a
 /// deadline, and an idle look costs little beside them.
@@ -22,6 +24,40 @@ const JOBS_BETWEEN_TIMERS: usize = 16;
 /// Whoever cancels a job that is being polled waits so long for the end of that poll. Polls don't
 /// block: one that takes longer waits for the caller itself, or is a transport's bug.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
+
+/// How the background thread of the process sleeps, if not by itself: a transport that waits for the
+/// system's events can do it there, and needs no thread of its own, nor a switch between the two for
+/// each event.
+pub trait Sleeper: Send + Sync {
+    /// Blocks until `until` (`None`: for ever), until [`wake`](Sleeper::wake) was called, also before,
+    /// or until it has woken somebody; or for a shorter time. To be called by one thread at a time.
+    fn sleep(&self, until: Option<Instant>);
+
+    /// Ends the sleep that is under way, or else the next one. From any thread; never blocks.
+    fn wake(&self);
+}
+
+/// Has the background thread sleep in `sleeper` from now on. `false` if another one does that already:
+/// then the caller needs a thread of its own.
+pub fn sleep_in(sleeper: &'static dyn Sleeper) -> bool {
+    let reception = Reception::get();
+    let mut state = reception.state.lock();
+    if state.sleeper.is_some() {
+        return false;
+    }
+    state.sleeper = Some(sleeper);
+    drop(state);
+    // It may sleep by itself.
+    reception.news.notify_one();
+    true
+}
+
+/// Runs a future that never blocks on the background thread of the process, to its end. For transports.
+/// A process that [lingers](crate::linger) does not wait for it, unless it holds a
+/// [`Lingering`](crate::transport::Lingering).
+pub fn run(future: impl Future<Output = ()> + Send + 'static) {
+    drop(spawn(future));
+}
 
 /// Starts a job on the reception thread.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Job {
@@ -81,8 +117,9 @@ impl Wake for JobInner {
         // by the poll.
         if !self.queued.swap(true, Ordering::AcqRel) {
             let reception = Reception::get();
-            reception.state.lock().ready.push_back(self);
-            reception.news.notify_one();
+            let mut state = reception.state.lock();
+            state.ready.push_back(self);
+            reception.call(state);
         }
     }
 }
@@ -127,6 +164,9 @@ struct State {
     ready: VecDeque<Arc<JobInner>>,
     timers: BTreeMap<(Instant, u64), Waker>,
     next_timer: u64,
+    sleeper: Option<&'static dyn Sleeper>,
+    /// The thread sleeps, and nobody has called it.
+    asleep: bool,
 }
 
 static THREAD: OnceLock<ThreadId> = OnceLock::new();
@@ -182,11 +222,35 @@ impl Reception {
                     state = self.state.lock();
                 }
                 _ if !state.ready.is_empty() => {}
-                Some(due) => {
-                    self.news.wait_until(&mut state, due);
+                until => {
+                    state.asleep = true;
+                    match (state.sleeper, until) {
+                        (Some(sleeper), until) => {
+                            drop(state);
+                            sleeper.sleep(until);
+                            state = self.state.lock();
+                        }
+                        (None, Some(until)) => drop(self.news.wait_until(&mut state, until)),
+                        (None, None) => self.news.wait(&mut state),
+                    }
+                    state.asleep = false;
                 }
-                None => self.news.wait(&mut state),
             }
+        }
+    }
+
+    /// Has the thread look at what changed in `state`.
+    fn call(&self, mut state: MutexGuard<'_, State>) {
+        // The thread itself looks before it sleeps again: a sleep that has woken somebody ends.
+        if !state.asleep || Reception::is_current() {
+            return;
+        }
+        state.asleep = false;
+        let sleeper = state.sleeper;
+        drop(state);
+        match sleeper {
+            Some(sleeper) => sleeper.wake(),
+            None => drop(self.news.notify_one()),
         }
     }
 }
@@ -204,19 +268,22 @@ pub(crate) async fn yield_now() {
     .await;
 }
 
-/// Ready when `until` has passed; never, if there is none.
-pub(crate) fn sleep_until(until: Option<Instant>) -> Sleep {
+/// Ready when `until` has passed; never, if there is none. For transports: the background thread looks
+/// at the clock.
+pub fn sleep_until(until: Option<Instant>) -> Sleep {
     Sleep { until, timer: None }
 }
 
-pub(crate) struct Sleep {
+/// See [`sleep_until`].
+#[derive(Debug)]
+pub struct Sleep {
     until: Option<Instant>,
     timer: Option<u64>,
 }
 
 impl Sleep {
     /// When it ends.
-    pub(crate) fn until(&self) -> Option<Instant> {
+    pub fn until(&self) -> Option<Instant> {
         self.until
     }
 }
@@ -240,9 +307,8 @@ impl Future for Sleep {
             state.next_timer
         });
         let old = state.timers.insert((until, number), waker);
-        drop(state);
+        reception.call(state);
         drop(old);
-        reception.news.notify_one();
         Poll::Pending
     }
 }

@@ -35,6 +35,11 @@ use crate::wait;
 
 pub use crate::lingering::Lingering;
 
+/// The one background thread of the process, for what transports do there.
+pub mod background {
+    pub use crate::reception::{Sleep, Sleeper, run, sleep_in, sleep_until};
+}
+
 /// A boxed, sendable future, as object-safe traits return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

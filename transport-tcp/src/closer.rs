@@ -1,20 +1,16 @@
-//! The background thread that closes connections well: it reads and discards what still comes inbound.
-//!
-//! A small waker executor, started by the first connection that needs it. Its futures never block and
-//! hold no user's code.
+//! Closing connections well, in the background: reading and discarding what still comes inbound.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
-use async_io::Timer;
 use channel::transport::Lingering;
-use parking_lot::Mutex;
+use channel::transport::background::{self, Sleep};
 
 use crate::socket::{Discarded, Socket};
+use crate::timer::after;
 
 /// Connections that may be closing at once; what closes beyond that is cut short. As many as a process
 /// may have sensibly, at some 500 bytes each; it bounds what peers that never end can hold.
@@ -32,18 +28,7 @@ pub(crate) fn discard(socket: Arc<Socket>) {
         tracing::warn!(target: "transport_tcp", "too many connections are closing: one is cut short");
         return;
     }
-    spawn(discard_all(socket, (Counted, Lingering::new())));
-}
-
-/// Runs a future that never blocks to its end.
-pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
-    let Some(queue) = queue() else { return };
-    let job = Arc::new(Job {
-        future: Mutex::new(Some(Box::pin(future))),
-        queued: AtomicBool::new(false),
-        queue,
-    });
-    job.wake();
+    background::run(discard_all(socket, (Counted, Lingering::new())));
 }
 
 struct Counted;
@@ -55,7 +40,7 @@ impl Drop for Counted {
 }
 
 async fn discard_all(socket: Arc<Socket>, _counted: (Counted, Lingering)) {
-    let mut timer: Option<Timer> = None;
+    let mut timer: Option<Sleep> = None;
     poll_fn(|cx| {
         // The waker is left by `poll_discard`; and whoever ends the outbound stream wakes it.
         let inbound = poll_discard(&socket, cx);
@@ -65,7 +50,7 @@ async fn discard_all(socket: Arc<Socket>, _counted: (Counted, Lingering)) {
         if !socket.state.is_through() {
             return Poll::Pending;
         }
-        let timer = timer.get_or_insert_with(|| Timer::after(socket.linger));
+        let timer = timer.get_or_insert_with(|| after(socket.linger));
         if Pin::new(timer).poll(cx).is_pending() {
             return Poll::Pending;
         }
@@ -89,61 +74,4 @@ fn poll_discard(socket: &Socket, cx: &mut Context<'_>) -> Poll<()> {
     }
     cx.waker().wake_by_ref();
     Poll::Pending
-}
-
-type Queue = Sender<Arc<Job>>;
-
-struct Job {
-    future: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
-    queued: AtomicBool,
-    queue: &'static Queue,
-}
-
-impl Wake for Job {
-    fn wake(self: Arc<Self>) {
-        // AcqRel, with the swap in `run`: what came before a wake that finds the job queued is seen by
-        // the poll.
-        if !self.queued.swap(true, Ordering::AcqRel) {
-            let queue = self.queue;
-            let _ = queue.send(self);
-        }
-    }
-}
-
-impl Job {
-    fn run(self: Arc<Self>) {
-        self.queued.swap(false, Ordering::AcqRel);
-        let mut slot = self.future.lock();
-        let Some(future) = &mut *slot else { return };
-        let waker = Waker::from(self.clone());
-        if future
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_ready()
-        {
-            let done = slot.take();
-            drop(slot);
-            drop(done);
-        }
-    }
-}
-
-/// Where the jobs of the thread are put; `None` if the system gave no thread, and then connections are
-/// closed as any program closes them.
-fn queue() -> Option<&'static Queue> {
-    static QUEUE: OnceLock<Option<Queue>> = OnceLock::new();
-    QUEUE
-        .get_or_init(|| {
-            let (sender, receiver) = channel::<Arc<Job>>();
-            let run = move || receiver.into_iter().for_each(Job::run);
-            let thread = std::thread::Builder::new().name("tcp-closer".into());
-            match thread.spawn(run) {
-                Ok(_) => Some(sender),
-                Err(error) => {
-                    tracing::error!(target: "transport_tcp", %error, "no thread to close connections");
-                    None
-                }
-            }
-        })
-        .as_ref()
 }

@@ -1,14 +1,12 @@
 //! Opening connections: the addresses of an endpoint, one after the other.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use async_io::Timer;
 use channel::{DialError, Endpoint};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -16,6 +14,7 @@ use crate::address::{Lookup, MOST_ADDRESSES, Place};
 use crate::error::{Failure, Failures};
 use crate::settings::Settings;
 use crate::stream::Stream;
+use crate::timer::within;
 
 /// What `secure` makes of a connected stream, which is in non-blocking mode: an address counts as reached
 /// once it has. Dropping the future cancels; a look-up that is under way then ends unheard on its thread.
@@ -83,29 +82,26 @@ async fn connect(address: SocketAddr, settings: &Settings) -> io::Result<Stream>
         _ => {}
     }
     let stream = Stream::new(TcpStream::from(socket));
-    // Within one machine that did not take any time.
-    if stream.get_ref().peer_addr().is_ok() {
-        return Ok(stream);
-    }
     until_connected(&stream, settings.connect_timeout).await?;
-    match stream.get_ref().take_error()? {
-        None => Ok(stream),
-        Some(error) => Err(error),
-    }
+    Ok(stream)
 }
 
+/// Within one machine that takes no time.
 async fn until_connected(stream: &Stream, limit: Duration) -> io::Result<()> {
-    let mut timer = Timer::after(limit);
-    // Not `poll_writable`, which may miss an event unless the operation itself is tried at each poll.
-    let mut writable = pin!(stream.writable());
-    poll_fn(|cx| {
-        if let Poll::Ready(result) = writable.as_mut().poll(cx) {
-            return Poll::Ready(result);
+    let tcp = stream.get_ref();
+    let connected = within(limit, |cx| {
+        while tcp.peer_addr().is_err() {
+            if let Some(error) = tcp.take_error()? {
+                return Poll::Ready(Err(error));
+            }
+            ready!(stream.poll_writable(cx))?;
         }
-        let late = Pin::new(&mut timer).poll(cx);
-        late.map(|_| Err(io::ErrorKind::TimedOut.into()))
-    })
-    .await
+        Poll::Ready(Ok(()))
+    });
+    match connected.await {
+        Some(result) => result,
+        None => Err(io::ErrorKind::TimedOut.into()),
+    }
 }
 
 fn is_under_way(error: &io::Error) -> bool {

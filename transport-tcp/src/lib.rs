@@ -46,11 +46,13 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod alarm_clock;
 mod buffer;
 mod closer;
 mod dial;
 mod error;
 mod listener;
+mod reactor;
 mod seats;
 mod settings;
 mod sink;
@@ -59,6 +61,7 @@ mod socket;
 mod source;
 mod state;
 mod stream;
+mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;

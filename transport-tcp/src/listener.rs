@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use async_io::{Async, Timer};
+use channel::transport::background::Sleep;
 use channel::transport::{Connection, Listener};
 use channel::{Endpoint, ListenError, Options};
 use rustix::io::Errno;
@@ -18,7 +18,8 @@ use crate::address::{Lookup, Place, any};
 use crate::seats::{Seat, Seats};
 use crate::settings::Settings;
 use crate::socket::connection;
-use crate::stream::Stream;
+use crate::stream::{Stream, Watched};
+use crate::timer::after;
 
 /// When the process or the system has run out of something (descriptors, say), the next connection is taken
 /// in after so long: soon enough for whoever waits in the backlog, and no busy loop.
@@ -35,11 +36,11 @@ pub(crate) struct Accepted {
 
 /// Takes in streams, whatever is made of them.
 pub(crate) struct Accepting {
-    listener: Async<TcpListener>,
+    listener: Watched<TcpListener>,
     local: Endpoint,
     settings: Settings,
     seats: Option<Arc<Seats>>,
-    pause: Option<Timer>,
+    pause: Option<Sleep>,
     /// Ran out of something, and has told so.
     exhausted: bool,
 }
@@ -52,6 +53,7 @@ impl Accepting {
     ) -> Result<Accepting, ListenError> {
         let place = Place::parse(at.authority()).map_err(ListenError::Unsupported)?;
         let listener = bind_first(&addresses(&place, lookup)?, &settings, at)?;
+        listener.set_nonblocking(true)?;
         let bound = listener.local_addr()?;
         let authority = match place {
             Place::Name(host, _) if host.contains(':') => format!("[{host}]:{}", bound.port()),
@@ -59,7 +61,7 @@ impl Accepting {
             _ => bound.to_string(),
         };
         Ok(Accepting {
-            listener: Async::new(listener)?,
+            listener: Watched::new(listener),
             local: at.clone().with_authority(&authority)?,
             seats: settings.per_peer.map(Seats::new),
             settings,
@@ -102,7 +104,7 @@ impl Accepting {
                 "no connection can be taken in; trying again until it works"
             );
         }
-        self.pause = Some(Timer::after(PAUSE));
+        self.pause = Some(after(PAUSE));
     }
 
     pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {

@@ -126,6 +126,7 @@ impl Socket {
     /// `TimedOut` when `until` has passed.
     pub(crate) fn wait_inbound(&self, until: Option<Instant>) -> io::Result<()> {
         let state = &*self.state;
+        self.stream.leave_reactor();
         if let Some(slept) = state
             .reading
             .sleep(self.stream.get_ref(), Ready::Inbound, until)

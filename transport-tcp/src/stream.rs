@@ -1,60 +1,67 @@
-//! A connected stream, which the reactor gets to know when somebody first waits there.
+//! A socket that the reactor gets to know when somebody first waits there.
 //!
 //! A connection that is used by blocking calls alone costs no registration.
 
 use std::io;
 use std::net::TcpStream;
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::os::fd::AsRawFd;
+use std::task::{Context, Poll, ready};
 
-use async_io::Async;
+use parking_lot::Mutex;
 
-pub(crate) struct Stream {
-    // Before the socket: it is deregistered while its descriptor is its own.
-    registered: OnceLock<Async<Arc<TcpStream>>>,
-    tcp: Arc<TcpStream>,
+use crate::reactor::{Registration, Waited};
+
+/// A connected stream.
+pub(crate) type Stream = Watched<TcpStream>;
+
+/// A socket in non-blocking mode.
+pub(crate) struct Watched<T> {
+    // Before the socket: it ends while the descriptor is its own.
+    registration: Mutex<Option<Registration>>,
+    socket: T,
 }
 
-impl Stream {
-    /// `tcp` is in non-blocking mode.
-    pub(crate) fn new(tcp: TcpStream) -> Stream {
-        Stream {
-            registered: OnceLock::new(),
-            tcp: Arc::new(tcp),
+impl<T: AsRawFd> Watched<T> {
+    /// `socket` is in non-blocking mode.
+    pub(crate) fn new(socket: T) -> Watched<T> {
+        Watched {
+            registration: Mutex::default(),
+            socket,
         }
     }
 
-    pub(crate) fn get_ref(&self) -> &TcpStream {
-        &self.tcp
+    pub(crate) fn get_ref(&self) -> &T {
+        &self.socket
     }
 
-    fn registered(&self) -> io::Result<&Async<Arc<TcpStream>>> {
-        if let Some(registered) = self.registered.get() {
-            return Ok(registered);
-        }
-        // Only one can be registered at a time; of two threads that come at once one does it, and the
-        // other finds it done.
-        static REGISTERING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
-        let _one = REGISTERING.lock();
-        if self.registered.get().is_none() {
-            let registered = Async::new_nonblocking(self.tcp.clone())?;
-            let _ = self.registered.set(registered);
-        }
-        Ok(self.registered.get().expect("it was just set"))
-    }
-
-    /// Ready when a read is worth another try. Waits once: a read must be tried in between.
+    /// Ready when a read is worth another try; it must have been tried before.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.registered()?.poll_readable(cx)
+        self.poll(|registration| registration.poll_readable(cx))
     }
 
-    /// Ready when a write is worth another try. Waits once: a write must be tried in between.
+    /// Ready when a write is worth another try; it must have been tried before.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.registered()?.poll_writable(cx)
+        self.poll(|registration| registration.poll_writable(cx))
     }
 
-    /// Waits for room, whatever happened before.
-    pub(crate) async fn writable(&self) -> io::Result<()> {
-        self.registered()?.writable().await
+    fn poll(&self, poll: impl FnOnce(&Registration) -> Waited) -> Poll<io::Result<()>> {
+        let mut slot = self.registration.lock();
+        let registration = match &mut *slot {
+            Some(registration) => registration,
+            none => none.insert(Registration::new(&self.socket)?),
+        };
+        let waited = poll(registration);
+        drop(slot);
+        ready!(waited.poll());
+        Poll::Ready(Ok(()))
+    }
+
+    /// Before a thread waits for the socket by itself: the reactor need not hear of each arrival, unless
+    /// somebody else waits there.
+    pub(crate) fn leave_reactor(&self) {
+        let mut slot = self.registration.lock();
+        if slot.as_ref().is_some_and(|one| !one.is_awaited()) {
+            *slot = None;
+        }
     }
 }

@@ -8,23 +8,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use async_io::Timer;
 use channel::transport::Lingering;
+use channel::transport::background::{self, Sleep};
 
 use super::stream::{Sent, TlsStream};
-use crate::closer;
 use crate::state::{LEFT, SOURCE_DROPPED};
+use crate::timer::after;
 
 pub(super) fn start(stream: Arc<TlsStream>) {
     let lingering = Lingering::new();
-    closer::spawn(async move {
+    background::run(async move {
         let mut timer = None;
         poll_fn(|cx| poll(&stream, cx, &mut timer)).await;
         drop(lingering);
     });
 }
 
-fn poll(stream: &Arc<TlsStream>, cx: &mut Context<'_>, timer: &mut Option<Timer>) -> Poll<()> {
+fn poll(stream: &Arc<TlsStream>, cx: &mut Context<'_>, timer: &mut Option<Sleep>) -> Poll<()> {
     stream.wakers.flusher.set(cx.waker());
     let mut over = false;
     loop {
@@ -44,7 +44,7 @@ fn poll(stream: &Arc<TlsStream>, cx: &mut Context<'_>, timer: &mut Option<Timer>
                         stream.socket.discard_if_due(true);
                     }
                     let linger = stream.socket.linger;
-                    let timer = timer.get_or_insert_with(|| Timer::after(linger));
+                    let timer = timer.get_or_insert_with(|| after(linger));
                     if Pin::new(timer).poll(cx).is_pending() {
                         return Poll::Pending;
                     }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use channel::transport::background;
 use channel::{Endpoint, Options};
 use parking_lot::Mutex;
 
 use super::stream::TlsStream;
-use crate::closer;
 use crate::state::Slot;
 
 /// The limits are those for hellos: a handshake takes the place of one. When one more comes, the oldest
@@ -61,7 +61,7 @@ impl Hall {
             oldest.leave();
         }
         let (hall, limit) = (Arc::downgrade(self), self.limit);
-        closer::spawn(async move {
+        background::run(async move {
             let result = stream.established(limit).await;
             if let Err(error) = &result {
                 tracing::debug!(target: "transport_tcp", %peer, %error, "refuse");

@@ -5,14 +5,11 @@
 //! and is woken. So both halves, on two threads, can bring the handshake forward, and ciphertext leaves in
 //! the order in which it was made.
 
-use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use async_io::Timer;
 use channel::transport::{Carrier, Connection};
 use channel::{Endpoint, Options};
 use parking_lot::{Mutex, MutexGuard};
@@ -27,6 +24,7 @@ use super::source::TlsSource;
 use crate::buffer::READ_AHEAD;
 use crate::socket::{Discarded, Socket};
 use crate::state::{LEFT, LOST, SOURCE_DROPPED, Slot, lost, not_connected};
+use crate::timer::within;
 
 /// Most that one call takes in during the handshake: a message of it is a chain of certificates at most,
 /// and this bounds what a stranger's may take.
@@ -548,17 +546,4 @@ impl TlsStream {
         state.outbound.wake();
         self.wakers.wake_all();
     }
-}
-
-/// Polls for no longer than `limit`.
-async fn within<T>(
-    limit: Duration,
-    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
-) -> Option<T> {
-    let mut timer = Timer::after(limit);
-    poll_fn(|cx| match poll(cx) {
-        Poll::Ready(value) => Poll::Ready(Some(value)),
-        Poll::Pending => Pin::new(&mut timer).poll(cx).map(|_| None),
-    })
-    .await
 }
