@@ -24,10 +24,31 @@ use crate::writer::Writer;
 ///
 /// Dropping a channel is an orderly disconnect; dropping it while the thread panics aborts it, and
 /// the peer sees `PeerLost`.
-#[derive(Debug)]
 pub struct Channel {
+    // Before the halves: it is dropped first.
+    together: Together,
     reader: Reader,
     writer: Writer,
+}
+
+/// Of halves that are dropped together: then the peer hears of both ends at once.
+struct Together(Option<Arc<Shared>>);
+
+impl Drop for Together {
+    fn drop(&mut self) {
+        // What a panic does to a channel, its halves know.
+        if let Some(shared) = &self.0
+            && !std::thread::panicking()
+        {
+            shared.disconnect(Disconnect::Orderly);
+        }
+    }
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Channel").field(&self.handle()).finish()
+    }
 }
 
 impl Channel {
@@ -45,9 +66,15 @@ impl Channel {
             ..
         } = connection;
         let shared = Shared::new(control, peer, peer_name, port, linger);
+        let reader = Reader::new(source, shared.clone());
+        Channel::of(reader, Writer::new(sink, shared))
+    }
+
+    fn of(reader: Reader, writer: Writer) -> Channel {
         Channel {
-            reader: Reader::new(source, shared.clone()),
-            writer: Writer::new(sink, shared),
+            together: Together(Some(reader.shared().clone())),
+            reader,
+            writer,
         }
     }
 
@@ -56,7 +83,8 @@ impl Channel {
     }
 
     /// Takes the channel apart for two threads.
-    pub fn split(self) -> (Reader, Writer) {
+    pub fn split(mut self) -> (Reader, Writer) {
+        self.together.0 = None;
         (self.reader, self.writer)
     }
 
@@ -66,7 +94,7 @@ impl Channel {
     /// Gives the halves back if they are of different channels.
     pub fn unsplit(reader: Reader, writer: Writer) -> Result<Channel, (Reader, Writer)> {
         if Arc::ptr_eq(reader.shared(), writer.shared()) {
-            Ok(Channel { reader, writer })
+            Ok(Channel::of(reader, writer))
         } else {
             Err((reader, writer))
         }

@@ -61,11 +61,6 @@ async fn receive(source: &mut dyn Source, decoder: &mut HelloDecoder) -> Result<
     }
 }
 
-/// After the handshake: the connection as channels use it.
-fn carry(connection: Connection, options: &Options) -> Connection {
-    records::wrap(connection, options)
-}
-
 /// The connector's side. Dropping the future withdraws: the connection is dropped with it.
 pub(crate) async fn connect(
     mut connection: Connection,
@@ -88,7 +83,7 @@ pub(crate) async fn connect(
             .await
             .map_err(lost)?;
         connection.source = Box::new(eager::Answer::new(connection.source, endpoint, broker));
-        return Ok(carry(connection, options));
+        return Ok(records::wrap(connection, options, Vec::new()));
     }
     send(&mut *connection.sink, &[Message::Hello(hello)])
         .await
@@ -104,7 +99,7 @@ pub(crate) async fn connect(
     send(&mut *connection.sink, &[Message::Go])
         .await
         .map_err(lost)?;
-    Ok(carry(connection, options))
+    Ok(records::wrap(connection, options, Vec::new()))
 }
 
 fn protocol(error: HelloError, endpoint: &Endpoint) -> ConnectError {

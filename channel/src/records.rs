@@ -87,26 +87,28 @@ use sink::RecordSink;
 use source::RecordSource;
 
 /// Puts the record layer on a bare byte stream, after its handshake. Bytes that the source has read
-/// ahead belong to the records.
+/// ahead belong to the records. `ahead` leaves before all records: together with the first if that comes
+/// soon, or when this side waits for bytes.
 ///
 /// A connection that is native already is passed on as it is.
-pub(crate) fn wrap(connection: Connection, options: &Options) -> Connection {
+pub(crate) fn wrap(connection: Connection, options: &Options, ahead: Vec<u8>) -> Connection {
     if connection.carrier == Carrier::Native {
         return connection;
     }
     let wakers = Arc::new(Wakers::default());
     let interrupter = connection.source.interrupter();
+    let holds = !ahead.is_empty();
     let shared = Arc::new(Shared {
         flags: AtomicU16::new(0),
         written: AtomicU64::new(0),
         read: AtomicU64::new(0),
         peer_read: AtomicU64::new(0),
-        holds: AtomicBool::new(false),
+        holds: AtomicBool::new(holds),
         inbound: Mutex::new(InboundSlot {
             stream: Some(Box::new(Inbound::new(connection.source))),
             wanted: false,
         }),
-        outbound: Mutex::new(Outbound::new(connection.sink, options.coalescing())),
+        outbound: Mutex::new(Outbound::new(connection.sink, options.coalescing(), ahead)),
         inbound_news: Waker::from(Arc::new(InboundNews(wakers.clone()))),
         outbound_news: Waker::from(Arc::new(OutboundNews(wakers.clone()))),
         wakers,
@@ -114,6 +116,11 @@ pub(crate) fn wrap(connection: Connection, options: &Options) -> Connection {
         linger: options.linger(),
         peer: connection.peer.clone(),
     });
+    if holds && options.coalescing().is_zero() {
+        shared.send_held();
+    } else if holds {
+        shared.linger_on(shared.outbound.lock());
+    }
     Connection {
         source: Box::new(RecordSource::new(shared.clone(), interrupter)),
         sink: Box::new(RecordSink::new(shared.clone())),

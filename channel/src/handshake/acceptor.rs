@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::{Failed, carry, receive, send};
+use super::{Failed, receive, send};
 use crate::broker::BrokerInner;
 use crate::listening::Entered;
 use crate::options::Options;
 use crate::reception::{within, yield_now};
+use crate::records;
 use crate::table::{Closed, RemoteTicket, Table};
-use crate::transport::{Connection, Source};
+use crate::transport::{Carrier, Connection, Source};
 use crate::wire::hello::{
     EAGER, Hello, HelloDecoder, Message, Refusal, Refused, Role, Version, Welcome,
 };
@@ -40,6 +41,15 @@ impl Desk {
             table: broker.table.clone(),
             options: broker.options.clone(),
         }
+    }
+}
+
+impl Desk {
+    fn welcome(&self, port: u16) -> Message {
+        Message::Welcome(Welcome {
+            version: Version::CURRENT,
+            capacity: u32::try_from(self.options.capacity(Some(port))).unwrap_or(u32::MAX),
+        })
     }
 }
 
@@ -129,10 +139,15 @@ pub(crate) async fn receive_connector(
                             return;
                         }
                         let until = deadline();
-                        if answered(&mut connection, &mut decoder, &hello, desk, &ticket, until)
-                            .await
-                        {
-                            let connection = carry(connection, &desk.options);
+                        let welcome = desk.welcome(hello.port);
+                        // Nobody waits for this one: it may leave with the first bytes.
+                        let (now, later) = if eager && connection.carrier == Carrier::Bytes {
+                            (None, encoded(&welcome))
+                        } else {
+                            (Some(welcome), Vec::new())
+                        };
+                        if answered(&mut connection, &mut decoder, now, &ticket, until).await {
+                            let connection = records::wrap(connection, &desk.options, later);
                             let _ = ticket.ready(connection, hello.from.into());
                         }
                         return;
@@ -153,23 +168,27 @@ pub(crate) async fn receive_connector(
     drop((entered, place));
 }
 
+fn encoded(message: &Message) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Only a hello can fail to be written.
+    let _ = message.encode(&mut bytes);
+    bytes
+}
+
 /// Welcomes the connector; whether it has answered until the deadline.
 async fn answered(
     connection: &mut Connection,
     decoder: &mut HelloDecoder,
-    hello: &Hello,
-    desk: &Desk,
+    welcome: Option<Message>,
     ticket: &RemoteTicket,
     until: Option<Instant>,
 ) -> bool {
-    let welcome = Message::Welcome(Welcome {
-        version: Version::CURRENT,
-        capacity: u32::try_from(desk.options.capacity(Some(hello.port))).unwrap_or(u32::MAX),
-    });
     let mut answer = pin!(async {
-        send(&mut *connection.sink, &[welcome])
-            .await
-            .map_err(Failed::Lost)?;
+        if let Some(welcome) = welcome {
+            send(&mut *connection.sink, &[welcome])
+                .await
+                .map_err(Failed::Lost)?;
+        }
         receive(&mut *connection.source, decoder).await
     });
     let prompt = Instant::now().checked_add(PROMPT_ANSWER);

@@ -21,14 +21,27 @@ pub(super) struct Backlog {
     held: Option<Held>,
 }
 
-/// The DATA record at the end of `bytes` that takes in one write after the other.
 struct Held {
-    /// Where its header is.
-    at: usize,
+    /// Where the header is of the DATA record at the end of `bytes`, which takes in one write after the
+    /// other; none yet if only something ahead of all records is held.
+    at: Option<usize>,
     since: Instant,
 }
 
 impl Backlog {
+    /// Holds what is to leave ahead of all records, if possible together with the first.
+    pub(super) fn ahead(bytes: Vec<u8>) -> Backlog {
+        let held = (!bytes.is_empty()).then(|| Held {
+            at: None,
+            since: Instant::now(),
+        });
+        Backlog {
+            bytes,
+            sent: 0,
+            held,
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.bytes.len() - self.sent
     }
@@ -54,18 +67,17 @@ impl Backlog {
 
     /// Holds a write.
     pub(super) fn hold(&mut self, bufs: &[IoSlice<'_>], now: Instant) {
-        if self.bytes.capacity() == 0 {
-            self.bytes.reserve_exact(MOST_HELD);
+        if self.bytes.capacity() < MOST_HELD {
+            self.bytes.reserve_exact(MOST_HELD - self.bytes.len());
         }
-        let at = match &self.held {
-            Some(held) => held.at,
-            None => {
-                let at = self.bytes.len();
-                self.bytes.extend_from_slice(&[0; HEADER_LEN]);
-                self.held = Some(Held { at, since: now });
-                at
-            }
-        };
+        let held = self.held.get_or_insert(Held {
+            at: None,
+            since: now,
+        });
+        let at = *held.at.get_or_insert(self.bytes.len());
+        if at == self.bytes.len() {
+            self.bytes.extend_from_slice(&[0; HEADER_LEN]);
+        }
         for buf in bufs {
             self.bytes.extend_from_slice(buf);
         }

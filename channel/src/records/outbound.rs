@@ -45,10 +45,10 @@ pub(super) struct Outbound {
 }
 
 impl Outbound {
-    pub(super) fn new(sink: Box<dyn Sink>, coalescing: Duration) -> Outbound {
+    pub(super) fn new(sink: Box<dyn Sink>, coalescing: Duration, ahead: Vec<u8>) -> Outbound {
         Outbound {
             sink: Some(sink),
-            backlog: Backlog::default(),
+            backlog: Backlog::ahead(ahead),
             coalescing,
             last_write: None,
             read_before: 0,
@@ -123,17 +123,22 @@ impl Outbound {
         }
         let len = bufs.iter().map(|buf| buf.len()).sum();
         let now = self.may_hold(shared, len);
-        // What no longer fits behind what is held leaves room for it.
-        if now.is_none() || !self.backlog.takes(len) {
+        // What the carrier has refused goes first, and what is held if this does not fit behind it.
+        let fits = Backlog::is_small(len) && self.backlog.takes(len);
+        if !fits || self.backlog.held_since().is_none() {
             ready!(self.poll_drain(cx))?;
         }
         let len = match now {
             Some(now) => {
-                self.backlog.hold(bufs, now);
-                self.was_held = true;
-                // Relaxed: see the field.
-                shared.holds.store(true, Ordering::Relaxed);
-                self.wrote(shared, now);
+                self.hold(shared, bufs, now);
+                len
+            }
+            // Together with what is ahead of it. Then it is taken, whatever leaves at once.
+            None if !self.backlog.is_empty() => {
+                self.hold(shared, bufs, Instant::now());
+                if let Poll::Ready(Err(error)) = self.poll_drain(cx) {
+                    return Poll::Ready(Err(error));
+                }
                 len
             }
             None => {
@@ -161,6 +166,14 @@ impl Outbound {
         }
         let now = Instant::now();
         (now.saturating_duration_since(last) < self.coalescing).then_some(now)
+    }
+
+    fn hold(&mut self, shared: &Shared, bufs: &[IoSlice<'_>], now: Instant) {
+        self.backlog.hold(bufs, now);
+        self.was_held = true;
+        // Relaxed: see the field.
+        shared.holds.store(true, Ordering::Relaxed);
+        self.wrote(shared, now);
     }
 
     fn wrote(&mut self, shared: &Shared, now: Instant) {

@@ -142,8 +142,8 @@ fn unread_inbound_bytes_never_cost_outbound_ones() {
     for full in [false, true] {
         let wire = wire(16, usize::MAX);
         let (mut a, mut b) = (
-            wrap(wire.ends.0, &lingering(LIMIT)),
-            wrap(wire.ends.1, &lingering(LIMIT)),
+            wrap(wire.ends.0, &lingering(LIMIT), Vec::new()),
+            wrap(wire.ends.1, &lingering(LIMIT), Vec::new()),
         );
         write_all(&mut *b.sink, &[9; 40]).unwrap();
         write_all(&mut *a.sink, &pattern(10)).unwrap();
@@ -184,8 +184,8 @@ fn the_order_of_drops_does_not_matter() {
     for order in 0..8 {
         let wire = wire(16, usize::MAX);
         let (mut a, mut b) = (
-            wrap(wire.ends.0, &lingering(LIMIT)),
-            wrap(wire.ends.1, &lingering(LIMIT)),
+            wrap(wire.ends.0, &lingering(LIMIT), Vec::new()),
+            wrap(wire.ends.1, &lingering(LIMIT), Vec::new()),
         );
         write_all(&mut *a.sink, &pattern(40)).unwrap();
         write_all(&mut *b.sink, b"unread").unwrap();
@@ -221,8 +221,8 @@ fn the_order_of_drops_does_not_matter() {
 fn the_second_side_to_leave_closes_at_once() {
     let wire = wire(64, usize::MAX);
     let (a, mut b) = (
-        wrap(wire.ends.0, &lingering(LIMIT)),
-        wrap(wire.ends.1, &lingering(LIMIT)),
+        wrap(wire.ends.0, &lingering(LIMIT), Vec::new()),
+        wrap(wire.ends.1, &lingering(LIMIT), Vec::new()),
     );
     a.control.disconnect(Disconnect::Orderly);
     assert_eq!(b.source.fill(limit()).unwrap(), 0);
@@ -239,7 +239,11 @@ fn the_second_side_to_leave_closes_at_once() {
 fn lingering_ends_with_its_time() {
     let wire = wire(16, usize::MAX);
     let (mut a, mut bare) = (
-        wrap(wire.ends.0, &lingering(Duration::from_millis(20))),
+        wrap(
+            wire.ends.0,
+            &lingering(Duration::from_millis(20)),
+            Vec::new(),
+        ),
         wire.ends.1,
     );
     write_all(&mut *a.sink, &pattern(100)).unwrap();
@@ -258,7 +262,10 @@ fn lingering_ends_with_its_time() {
 #[test]
 fn a_lost_peer_is_not_waited_for() {
     let wire = wire(16, usize::MAX);
-    let (mut a, mut bare) = (wrap(wire.ends.0, &lingering(LIMIT)), wire.ends.1);
+    let (mut a, mut bare) = (
+        wrap(wire.ends.0, &lingering(LIMIT), Vec::new()),
+        wire.ends.1,
+    );
     write_all(&mut *a.sink, &pattern(100)).unwrap();
     bare.sink.finish().unwrap();
     assert_eq!(kind(a.source.fill(limit())), io::ErrorKind::ConnectionReset);
@@ -270,9 +277,9 @@ fn a_lost_peer_is_not_waited_for() {
 #[test]
 fn no_time_limit_runs_while_the_channel_is_in_use() {
     let wire = wire(16, usize::MAX);
-    let a = wrap(wire.ends.0, &lingering(Duration::ZERO));
+    let a = wrap(wire.ends.0, &lingering(Duration::ZERO), Vec::new());
     let (mut source, mut sink) = (a.source, a.sink);
-    let mut b = wrap(wire.ends.1, &lingering(LIMIT));
+    let mut b = wrap(wire.ends.1, &lingering(LIMIT), Vec::new());
     write_all(&mut *sink, &pattern(100)).unwrap();
     drop(sink);
     // The reader is still there: a finished stream may take as long as it takes.

@@ -7,7 +7,7 @@ use crate::wire::record::{Event, RecordDecoder};
 fn holding(capacity: usize) -> (Connection, Connection) {
     let (a, b) = wire(capacity, usize::MAX).ends;
     let options = Options::new().with_linger(LIMIT);
-    (wrap(a, &options.with_coalescing(LIMIT)), b)
+    (wrap(a, &options.with_coalescing(LIMIT), Vec::new()), b)
 }
 
 /// What lies at the bare end now: payload, and the number of its records.

@@ -25,7 +25,7 @@ fn a_cut_at_any_byte_is_a_loss_after_what_arrived() {
     for chop in [1, 5, usize::MAX] {
         for cut in 0..=stream.len() {
             let (mut bare, a) = wire(128, chop).ends;
-            let mut a = wrap(a, &lingering(LIMIT));
+            let mut a = wrap(a, &lingering(LIMIT), Vec::new());
             write_all(&mut *bare.sink, &stream[..cut]).unwrap();
             bare.sink.finish().unwrap();
             let (got, end) = read_to_end(&mut *a.source);

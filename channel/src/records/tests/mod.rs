@@ -208,13 +208,16 @@ fn lingering(limit: Duration) -> Options {
 /// Two connected ends with records.
 fn pair(capacity: usize, chop: usize) -> (Connection, Connection) {
     let (a, b) = wire(capacity, chop).ends;
-    (wrap(a, &lingering(LIMIT)), wrap(b, &lingering(LIMIT)))
+    (
+        wrap(a, &lingering(LIMIT), Vec::new()),
+        wrap(b, &lingering(LIMIT), Vec::new()),
+    )
 }
 
 /// An end with records, and the bare end opposite.
 fn half_bare(capacity: usize) -> (Connection, Connection) {
     let (a, b) = wire(capacity, usize::MAX).ends;
-    (wrap(a, &lingering(LIMIT)), b)
+    (wrap(a, &lingering(LIMIT), Vec::new()), b)
 }
 
 fn now<T>(poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {

@@ -220,7 +220,7 @@ fn bytes_read_ahead_by_the_handshake_are_records() {
     write_all(&mut *bare.sink, &stream).unwrap();
     assert_eq!(a.source.fill(limit()).unwrap(), stream.len());
     a.source.consume(5);
-    let mut a = wrap(a, &lingering(LIMIT));
+    let mut a = wrap(a, &lingering(LIMIT), Vec::new());
     assert_eq!(a.carrier, Carrier::Native);
     assert_eq!(read(&mut *a.source, 64).unwrap(), b"first");
 }

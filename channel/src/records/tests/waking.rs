@@ -108,7 +108,7 @@ impl Manual {
             peer: Endpoint::new("test", "peer").unwrap(),
             carrier: Carrier::Bytes,
         };
-        wrap(connection, &lingering(LIMIT))
+        wrap(connection, &lingering(LIMIT), Vec::new())
     }
 
     fn arrive(&self, bytes: &[u8]) {
