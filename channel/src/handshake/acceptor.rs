@@ -1,6 +1,7 @@
 //! The acceptor's side of the handshake: jobs on the reception thread.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -53,14 +54,25 @@ impl Desk {
     }
 }
 
-/// The acceptor's side, first part: reads the hello.
+/// The acceptor's side, first part: reads the hello, and an eager connector's GO.
 pub(crate) async fn read_hello(
     connection: &mut Connection,
     until: Option<Instant>,
 ) -> Option<(Hello, HelloDecoder)> {
     let mut decoder = HelloDecoder::new(Role::Acceptor);
-    match within(until, receive(&mut *connection.source, &mut decoder)).await {
-        Some(Ok(Message::Hello(hello))) => Some((hello, decoder)),
+    let messages = async {
+        let hello = match receive(&mut *connection.source, &mut decoder).await? {
+            Message::Hello(hello) => hello,
+            // The decoder lets nothing else through.
+            _ => return Err(Failed::Lost(io::ErrorKind::InvalidData.into())),
+        };
+        if hello.flags & EAGER != 0 {
+            receive(&mut *connection.source, &mut decoder).await?;
+        }
+        Ok(hello)
+    };
+    match within(until, messages).await {
+        Some(Ok(hello)) => Some((hello, decoder)),
         Some(Err(Failed::Protocol(error))) => {
             tracing::debug!(target: "channel", peer = %connection.peer, %error, "refuse");
             if let Some(refused) = error.refusal() {
@@ -134,20 +146,24 @@ pub(crate) async fn receive_connector(
                 match welcomed(&mut *connection.source, &ticket, eager).await {
                     Waited::Withdrawn => return,
                     Waited::Welcome => {
-                        // What lies before it hides an end from this look, but no reset.
-                        if eager && connection.control.peer_gone() {
-                            return;
-                        }
-                        let until = deadline();
                         let welcome = desk.welcome(hello.port);
-                        // Nobody waits for this one: it may leave with the first bytes.
-                        let (now, later) = if eager && connection.carrier == Carrier::Bytes {
-                            (None, encoded(&welcome))
+                        let mut ahead = Vec::new();
+                        let open = if !eager {
+                            let until = deadline();
+                            answered(&mut connection, &mut decoder, welcome, &ticket, until).await
+                        } else if connection.control.peer_gone() {
+                            // Its first bytes hide an end from this look, but no reset.
+                            false
+                        } else if connection.carrier == Carrier::Bytes {
+                            // Nobody waits for it: it may leave with the first bytes.
+                            welcome.encode(&mut ahead).is_ok()
                         } else {
-                            (Some(welcome), Vec::new())
+                            let welcome = [welcome];
+                            let sent = send(&mut *connection.sink, &welcome);
+                            matches!(within(deadline(), sent).await, Some(Ok(())))
                         };
-                        if answered(&mut connection, &mut decoder, now, &ticket, until).await {
-                            let connection = records::wrap(connection, &desk.options, later);
+                        if open {
+                            let connection = records::wrap(connection, &desk.options, ahead);
                             let _ = ticket.ready(connection, hello.from.into());
                         }
                         return;
@@ -168,27 +184,18 @@ pub(crate) async fn receive_connector(
     drop((entered, place));
 }
 
-fn encoded(message: &Message) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    // Only a hello can fail to be written.
-    let _ = message.encode(&mut bytes);
-    bytes
-}
-
 /// Welcomes the connector; whether it has answered until the deadline.
 async fn answered(
     connection: &mut Connection,
     decoder: &mut HelloDecoder,
-    welcome: Option<Message>,
+    welcome: Message,
     ticket: &RemoteTicket,
     until: Option<Instant>,
 ) -> bool {
     let mut answer = pin!(async {
-        if let Some(welcome) = welcome {
-            send(&mut *connection.sink, &[welcome])
-                .await
-                .map_err(Failed::Lost)?;
-        }
+        send(&mut *connection.sink, &[welcome])
+            .await
+            .map_err(Failed::Lost)?;
         receive(&mut *connection.source, decoder).await
     });
     let prompt = Instant::now().checked_add(PROMPT_ANSWER);
