@@ -40,7 +40,7 @@ impl Sink for HiccupSink {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         if self.1.strikes() {
-            return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
+            return Poll::Ready(Err(io::ErrorKind::Other.into()));
         }
         self.0.poll_write(cx, bufs)
     }
@@ -59,7 +59,7 @@ struct HiccupSource(Box<dyn Source>, Countdown);
 impl Source for HiccupSource {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.1.strikes() {
-            return Poll::Ready(Err(io::ErrorKind::Interrupted.into()));
+            return Poll::Ready(Err(io::ErrorKind::Other.into()));
         }
         self.0.poll_fill(cx)
     }
