@@ -123,6 +123,10 @@ fn a_client_that_is_refused_later() {
             failed = writing.write_timeout(&[7; 1000], LIMIT).err();
             failed.is_some()
         });
+        if to.is_plain() {
+            let error = failed.unwrap().to_string();
+            assert!(error.contains("untrusted certificate"), "{error}");
+        }
         let error = writing.read_timeout(&mut [0; 8], LIMIT).unwrap_err();
         assert!(
             error.to_string().contains("untrusted certificate"),

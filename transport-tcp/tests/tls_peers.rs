@@ -10,7 +10,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use channel::{Channel, ReadError, WriteError};
+use channel::{Channel, Options, ReadError, WriteError};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -19,7 +19,7 @@ use rustls::{
     ClientConfig, ClientConnection, Connection, RootCertStore, ServerConfig, ServerConnection,
 };
 use support::{LIMIT, at, eventually, pattern};
-use tls_support::{Authority, Identity, client, domain};
+use tls_support::{Authority, Identity, domain};
 
 /// The other end.
 struct Raw {
@@ -123,6 +123,10 @@ fn accepted() -> (Channel, Raw) {
 
 /// A channel that was connected, and the other end.
 fn connected() -> (Channel, Raw) {
+    connected_with(Options::new())
+}
+
+fn connected_with(options: Options) -> (Channel, Raw) {
     let authority = Authority::new("one");
     let own = authority.identity();
     let (roots, chain, key) = parts(&authority, &own);
@@ -140,7 +144,8 @@ fn connected() -> (Channel, Raw) {
         let tls = ServerConnection::new(Arc::new(config)).unwrap();
         Raw::new(tls.into(), listener.accept().unwrap().0)
     });
-    let client = client(&authority.credentials(&own));
+    let client = domain(authority.credentials(&own));
+    let client = client.broker_with("client", options).unwrap();
     let channel = client.connect_at(&to, 7, Some(LIMIT)).unwrap();
     (channel, raw.join().unwrap())
 }
@@ -262,6 +267,30 @@ fn new_keys() {
     });
 }
 
+// shows C4, C8: a disconnect from a third thread at any moment of a write: what was reported as written
+// arrives, all of it and nothing else, and then the end.
+#[test]
+fn a_disconnect_in_the_middle_of_writes() {
+    for _ in 0..30 {
+        both(|channel, mut raw| {
+            let handle = channel.handle();
+            let (reader, mut writer) = channel.split();
+            let writing = thread::spawn(move || while writer.write(&[7; 50_000]).is_ok() {});
+            let reading = thread::spawn(move || {
+                let mut all = Vec::new();
+                raw.read_to_end(&mut all).map(|_| all.len() as u64)
+            });
+            eventually("something was written", || {
+                handle.totals().written > 1 << 18
+            });
+            handle.disconnect();
+            writing.join().unwrap();
+            assert_eq!(reading.join().unwrap().unwrap(), handle.totals().written);
+            drop(reader);
+        });
+    }
+}
+
 /// Passes bytes on both ways, in pieces of `piece` bytes; `change` may do something to those that leave
 /// the raw end. Ends with either side.
 fn way(to: &str, piece: usize, change: impl FnMut(&mut [u8]) + Send + 'static) -> TcpStream {
@@ -330,21 +359,22 @@ fn a_changed_byte() {
     assert!(error.to_string().contains("BadRecordMac"), "{error}");
 }
 
-// A peer that never reads: its channel takes no more at some point, and holds little of it itself.
+// shows C4, C8: what is left over does not linger for ever if the peer does not read; and the peer finds that
+// the stream was cut.
 #[test]
-fn a_peer_that_never_reads() {
-    both(|mut channel, raw| {
-        let before = ALLOCATOR.current_usage();
-        eventually("it takes no more", || {
-            while channel.try_write(&[7; 1 << 20]).is_ok() {}
-            let wait = std::time::Duration::from_millis(50);
-            channel.write_timeout(&[7; 1 << 20], wait).is_err()
-        });
-        let held = ALLOCATOR.current_usage().saturating_sub(before);
-        assert!(held < 1 << 20, "{held}");
-        drop(raw);
+fn a_peer_that_never_reads_is_not_waited_for() {
+    let options = Options::new().with_linger(std::time::Duration::from_millis(200));
+    let (mut channel, mut raw) = connected_with(options);
+    eventually("it takes no more", || {
+        while channel.try_write(&[7; 1 << 20]).is_ok() {}
+        let wait = std::time::Duration::from_millis(50);
+        channel.write_timeout(&[7; 1 << 20], wait).is_err()
     });
+    drop(channel);
+    eventually("nothing lingers", || {
+        channel::linger(std::time::Duration::from_millis(10)).is_ok()
+    });
+    let mut all = Vec::new();
+    let error = raw.read_to_end(&mut all).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
-
-#[global_allocator]
-static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;

@@ -100,7 +100,10 @@ fn slow_and_silent_strangers() {
 #[test]
 fn more_strangers_than_may_wait() {
     let credentials = mutual();
-    let options = Options::new().with_max_hellos(2);
+    // It is not the deadline that makes room.
+    let options = Options::new()
+        .with_max_hellos(2)
+        .with_hello_deadline(2 * LIMIT);
     for place in [HELLO, PLAIN] {
         let server = domain(credentials.clone());
         let server = server.broker_with("server", options.clone()).unwrap();

@@ -1,7 +1,7 @@
 //! The job that sends, in the background, ciphertext that the system did not take at once.
 //!
-//! It runs only while there is some, and a process that lingers waits for it. As long as this side may write more, its writer helps; once it has
-//! ended, the time to linger runs.
+//! It runs only while there is some, and a process that lingers waits for it. The writer helps, while there is
+//! one; once nobody of this side is there any more, the time to linger runs.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -12,7 +12,6 @@ use channel::transport::Lingering;
 use channel::transport::background::{self, Sleep};
 
 use super::stream::{Sent, TlsStream};
-use crate::state::{LEFT, SOURCE_DROPPED};
 use crate::timer::after;
 
 pub(super) fn start(stream: Arc<TlsStream>) {
@@ -37,12 +36,10 @@ fn poll(stream: &Arc<TlsStream>, cx: &mut Context<'_>, timer: &mut Option<Sleep>
             Ok(Sent::Blocked) => match stream.socket.poll_writable(&mut stream.news()) {
                 Poll::Ready(Ok(())) => continue,
                 Poll::Ready(Err(_)) => over = true,
-                Poll::Pending if !stream.has_finished() => return Poll::Pending,
+                Poll::Pending if !stream.is_deserted() => return Poll::Pending,
                 Poll::Pending => {
-                    // The peer may wait for us to read, and nobody does any more.
-                    if stream.socket.state.has_any(LEFT | SOURCE_DROPPED) {
-                        stream.socket.discard_if_due(true);
-                    }
+                    // The peer may wait for us to read.
+                    stream.socket.discard_if_due(true);
                     let linger = stream.socket.linger;
                     let timer = timer.get_or_insert_with(|| after(linger));
                     if Pin::new(timer).poll(cx).is_pending() {

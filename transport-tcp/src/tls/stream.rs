@@ -493,7 +493,7 @@ impl TlsStream {
         match self.flush() {
             Ok(Sent::Blocked) => {
                 self.flush_later();
-                // From now on it looks at the clock.
+                // It looks at the clock from now on, if nobody is there any more.
                 self.wakers.flusher.wake();
             }
             Ok(Sent::Elsewhere) => {}
@@ -515,8 +515,10 @@ impl TlsStream {
         }
     }
 
-    pub(super) fn has_finished(&self) -> bool {
-        self.inner.lock().finished
+    /// Whether nobody of this side is there any more: the time to linger runs.
+    pub(super) fn is_deserted(&self) -> bool {
+        let state = &self.socket.state;
+        state.has_any(LEFT) || state.has_any(SOURCE_DROPPED) && self.inner.lock().finished
     }
 
     /// Whether another thread is in the middle of receiving; then it wakes all when it is through.
