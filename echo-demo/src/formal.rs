@@ -232,7 +232,10 @@ fn text(place: &Place, report: &Report<'_>, met: Duration) -> Lines {
         ),
         None => lines.item(
             "server",
-            "another process's; it is seen through the client only",
+            match report.server_runs {
+                ServerRuns::Elsewhere => "another process's; it is seen through the client only",
+                _ => "nobody came to it",
+            },
         ),
     }
     lines.verdict(report.failure.as_deref());
