@@ -15,6 +15,10 @@ use serde_json::Value;
 fn demo(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_echo-demo"));
     command.args(args).stdin(Stdio::null());
+    // A machine under load may need longer than people want to wait.
+    if !args.is_empty() && !args.contains(&"--timeout") {
+        command.args(["--timeout", "60"]);
+    }
     command
 }
 
