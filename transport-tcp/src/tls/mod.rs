@@ -5,9 +5,9 @@
 //! there was no half-close. No session is resumed: every connection checks the certificates, and no client
 //! is sent anything after the handshake that it might leave unread.
 //!
-//! A listener hands out a connection at once, and its halves bring the handshake forward while they wait,
-//! so that the limits for strangers' hellos hold for their handshakes. The arithmetic of a handshake, about
-//! a millisecond, is done on the thread that polls: for hellos, that of reception.
+//! A listener hands out a connection at once where a hello follows, and its halves bring the handshake forward
+//! while they wait, so that the limits for hellos hold for handshakes; a plain one waits in the [`hall`] first,
+//! within the same limits. The arithmetic of a listener's handshakes is done on the process's background thread.
 
 mod control;
 mod credentials;
