@@ -37,10 +37,10 @@
 //!
 //! # What runs in the background
 //!
-//! Readiness comes from the reactor of [`async_io`], one thread per process. Another thread of this crate
-//! takes over connections that were dropped or disconnected before their peer had ended its stream: a
-//! socket that is closed with unread bytes sends a reset, and that destroys bytes which were written
-//! before (SPEC C8). It reads and discards until the peer's end, for [`Options::linger`] at most.
+//! The process's one background thread, that of [`channel`], waits for the events of sockets in whose behalf
+//! nobody blocks. It also takes over connections that were dropped or disconnected before their peer had
+//! ended its stream: a socket that is closed with unread bytes sends a reset, and that destroys bytes which
+//! were written before (SPEC C8). It reads and discards until the peer's end, for [`Options::linger`] at most.
 //!
 //! [`Options::linger`]: channel::Options::linger
 #![forbid(unsafe_code)]
