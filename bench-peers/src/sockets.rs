@@ -3,12 +3,14 @@
 //! The measures are written once, as async functions. Those who block do so inside them and are run
 //! by [`now`]; those of an async runtime are run by it, one thread each.
 
+mod certificates;
 mod connects;
 mod measures;
 #[cfg(feature = "nng")]
 mod nanomsg;
 mod ours;
 mod raw;
+mod tokio_tls;
 mod tokios;
 #[cfg(feature = "zmq")]
 mod zeromq;
@@ -17,8 +19,9 @@ pub use connects::{Connects, connects};
 pub use measures::{bytes, fed, round_trip, sent};
 #[cfg(feature = "nng")]
 pub use nanomsg::Nng;
-pub use ours::{Bytes, Eager, Plain, Queue, Tcp, broker};
+pub use ours::{Bytes, Eager, Plain, Queue, Tcp, Tls, broker};
 pub use raw::Raw;
+pub use tokio_tls::{FramedTls, TokioTls};
 pub use tokios::{Framed, Tokio};
 #[cfg(feature = "zmq")]
 pub use zeromq::ZeroMq;

@@ -1,7 +1,7 @@
 //! Connections over TCP on this machine: prints the table `tcp-table` of `BENCHMARKS.md`.
 
 use bench_peers::measure::{Plan, Role, Row, Sample, Unit, Wanted, run};
-use bench_peers::report::{Options, markdown_against, provenance, to_json};
+use bench_peers::report::{Options, markdown, markdown_against, provenance, to_json};
 use bench_peers::sockets::*;
 use clap::Parser;
 use std::time::Duration;
@@ -128,6 +128,64 @@ fn connects_rows(cores: [usize; 2]) -> [Row; 2] {
     ]
 }
 
+/// Ours over TLS beside tokio-rustls, with certificates on both sides: a table of its own.
+fn tls_rows(cores: [usize; 2]) -> Vec<Row> {
+    let task = |size| Task { cores, size };
+    let row = |key: &str, title: &str, unit| Row::new(key, title, unit);
+    let trips = [(64, "echo of 64 B"), (MIB, "echo of 1 MiB")].map(|(size, title)| {
+        row(&format!("tls-trip-{size}"), title, Unit::Nanos)
+            .with(
+                Role::Peer,
+                "tokio-rustls",
+                task(size).by(round_trip::<TokioTls>),
+            )
+            .with(Role::Peer, "framed", task(size).by(round_trip::<FramedTls>))
+            .with(
+                Role::Ours,
+                "channel",
+                task(size).by(round_trip::<Bytes<Tls>>),
+            )
+            .with(Role::Ours, "queue", task(size).by(round_trip::<Queue<Tls>>))
+    });
+    let size = 64 * KIB;
+    let stream = row(
+        "tls-bytes-65536",
+        "bytes, writes of 64 KiB",
+        Unit::GigabytesPerSecond,
+    )
+    .grain(size as u64)
+    .with(Role::Peer, "tokio-rustls", task(size).by(bytes::<TokioTls>))
+    .with(Role::Peer, "framed", task(size).by(bytes::<FramedTls>))
+    .with(Role::Ours, "channel", task(size).by(bytes::<Bytes<Tls>>));
+    let fed = row(
+        "tls-fed-64",
+        "messages of 64 B, batched by the user",
+        Unit::MillionsPerSecond,
+    )
+    .grain(64)
+    .with(Role::Peer, "framed", task(64).by(fed::<FramedTls>))
+    .with(Role::Ours, "queue", task(64).by(fed::<Queue<Tls>>));
+    let sent = row(
+        "tls-sent-64",
+        "messages of 64 B, sent one by one",
+        Unit::MillionsPerSecond,
+    )
+    .grain(64)
+    .with(Role::Peer, "framed", task(64).by(sent::<FramedTls>))
+    .with(Role::Ours, "queue", task(64).by(sent::<Queue<Tls>>));
+    let connect = row("tls-connect", "connect, echo of 1 B, close", Unit::Nanos)
+        .with(Role::Peer, "tokio-rustls", move |n| {
+            connects::<TokioTls>(cores, n)
+        })
+        .with(Role::Ours, "channel", move |n| {
+            connects::<Bytes<Tls>>(cores, n)
+        });
+    trips
+        .into_iter()
+        .chain([stream, fed, sent, connect])
+        .collect()
+}
+
 fn main() -> std::io::Result<()> {
     let options = Options::parse();
     let plan = Plan {
@@ -136,7 +194,7 @@ fn main() -> std::io::Result<()> {
     };
     let cores = [options.cores[0], options.cores[1]];
     let [full, eager] = connects_rows(cores);
-    let rows = vec![
+    let mut rows = vec![
         round_trip_row(cores, 64, "echo of 64 B", 0.95),
         round_trip_row(cores, 4 * KIB, "echo of 4 KiB", 0.95),
         round_trip_row(cores, MIB, "echo of 1 MiB", 1.5),
@@ -147,12 +205,13 @@ fn main() -> std::io::Result<()> {
         full,
         eager,
     ];
+    rows.extend(tls_rows(cores));
     let mut rows = options.choose(rows);
     if options.once(&mut rows) {
         return Ok(());
     }
     let neighbours = run(&mut rows, plan);
-    let mut peers = vec!["tokio", "tokio-util"];
+    let mut peers = vec!["tokio", "tokio-util", "tokio-rustls", "rustls"];
     let mut absent = String::new();
     for (name, there, crates) in [
         ("ZeroMQ", cfg!(feature = "zmq"), ["zmq", "zeromq-src"]),
@@ -168,9 +227,20 @@ fn main() -> std::io::Result<()> {
          libraries start run where the system puts them. In brackets: how many times as fast as raw.{absent}",
         cores[0], cores[1],
     );
+    let (secured, bare): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|row| row.key.starts_with("tls"));
+    let mut tables = Vec::new();
+    if !bare.is_empty() {
+        tables.push(markdown_against(&bare, "raw"));
+    }
+    if !secured.is_empty() {
+        tables.push("Over TLS, with certificates on both sides:\n".into());
+        tables.push(markdown(&secured));
+    }
+    let rows: Vec<Row> = bare.into_iter().chain(secured).collect();
     let text = format!(
         "{}\n{}",
-        markdown_against(&rows, "raw"),
+        tables.join("\n"),
         provenance(&rows, plan, neighbours, &peers, &how)
     );
     options.publish(&text, &to_json(&rows, plan, neighbours))?;

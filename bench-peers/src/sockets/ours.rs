@@ -1,6 +1,6 @@
 //! This project's: bytes, and messages.
 
-use super::{BATCH, Connects, End, Way};
+use super::{BATCH, Connects, End, Way, certificates};
 use channel::{Broker, Channel, Domain, Endpoint, Options};
 use message_queue::{MessageQueue, MessageReceiver, MessageSender};
 use std::io::{Read, Write};
@@ -26,6 +26,12 @@ impl Place for Plain {
     const ENDPOINT: &'static str = "tcp+plain://127.0.0.1:0?port=7";
 }
 
+/// Between our own ends, over TLS with certificates on both sides.
+pub struct Tls;
+impl Place for Tls {
+    const ENDPOINT: &'static str = "tls://127.0.0.1:0/server";
+}
+
 /// A broker in a domain that knows the transports.
 pub fn broker(name: &str) -> Broker {
     broker_with(name, Options::new())
@@ -34,6 +40,7 @@ pub fn broker(name: &str) -> Broker {
 fn broker_with(name: &str, options: Options) -> Broker {
     let domain = Domain::new();
     domain.add(transport_tcp::Tcp::new());
+    domain.add(transport_tcp::Tls::new(certificates::credentials()));
     domain.broker_with(name, options).expect("the only one")
 }
 

@@ -4,17 +4,17 @@ use super::{BATCH, Connects, End, Way, sockets};
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use std::net::{SocketAddr, TcpStream as StdStream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::codec::LengthDelimitedCodec;
 
-fn run<F: Future>(future: F) -> F::Output {
+pub(super) fn run<F: Future>(future: F) -> F::Output {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().expect("a runtime");
     runtime.block_on(future)
 }
 
-fn adopt(stream: StdStream) -> TcpStream {
+pub(super) fn adopt(stream: StdStream) -> TcpStream {
     stream.set_nonblocking(true).expect("a socket");
     TcpStream::from_std(stream).expect("a runtime")
 }
@@ -23,16 +23,18 @@ fn adopt(stream: StdStream) -> TcpStream {
 pub struct Tokio;
 
 /// One end of [`Tokio`].
-pub struct TokioEnd {
-    stream: TcpStream,
-    size: usize,
-    buffer: Vec<u8>,
+pub struct TokioEnd<S> {
+    pub(super) stream: S,
+    pub(super) size: usize,
+    pub(super) buffer: Vec<u8>,
 }
 
-impl End for TokioEnd {
+impl<S: AsyncRead + AsyncWrite + Unpin> End for TokioEnd<S> {
     async fn send(&mut self, message: &[u8]) {
         let sent = self.stream.write_all(message).await;
         sent.expect("the connection lives");
+        // A TCP stream has nothing to flush; TLS on it has.
+        self.stream.flush().await.expect("the connection lives");
     }
     async fn receive<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> T {
         let message = &mut self.buffer[..self.size];
@@ -47,6 +49,7 @@ impl End for TokioEnd {
         look(message);
         let sent = self.stream.write_all(message).await;
         sent.expect("the connection lives");
+        self.stream.flush().await.expect("the connection lives");
     }
     async fn receive_some<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> T {
         let n = self.stream.read(&mut self.buffer).await;
@@ -58,13 +61,13 @@ impl End for TokioEnd {
 
 impl Way for Tokio {
     type Raw = StdStream;
-    type End = TokioEnd;
+    type End = TokioEnd<TcpStream>;
 
     fn connect() -> (StdStream, StdStream) {
         sockets()
     }
 
-    async fn end(stream: StdStream, size: usize) -> TokioEnd {
+    async fn end(stream: StdStream, size: usize) -> TokioEnd<TcpStream> {
         TokioEnd {
             stream: adopt(stream),
             size,
@@ -120,19 +123,28 @@ impl Connects for Tokio {
 pub struct Framed;
 
 /// One end of [`Framed`].
-pub struct FramedEnd {
-    framed: tokio_util::codec::Framed<TcpStream, LengthDelimitedCodec>,
+pub struct FramedEnd<S> {
+    framed: tokio_util::codec::Framed<S, LengthDelimitedCodec>,
     fed: usize,
 }
 
-impl FramedEnd {
+impl<S: AsyncRead + AsyncWrite + Unpin> FramedEnd<S> {
+    pub(super) fn new(stream: S, size: usize) -> FramedEnd<S> {
+        let mut codec = LengthDelimitedCodec::new();
+        codec.set_max_frame_length(16 * 1024 * 1024);
+        let mut framed = tokio_util::codec::Framed::new(stream, codec);
+        // By default it sends in pieces of 8 KiB; nobody's batches are cut.
+        framed.set_backpressure_boundary((2 * BATCH).max(size));
+        FramedEnd { framed, fed: 0 }
+    }
+
     async fn next(&mut self) -> BytesMut {
         let message = self.framed.next().await.expect("the stream goes on");
         message.expect("the connection lives")
     }
 }
 
-impl End for FramedEnd {
+impl<S: AsyncRead + AsyncWrite + Unpin> End for FramedEnd<S> {
     async fn send(&mut self, message: &[u8]) {
         let sent = self.framed.send(Bytes::copy_from_slice(message)).await;
         sent.expect("the connection lives");
@@ -163,19 +175,14 @@ impl End for FramedEnd {
 
 impl Way for Framed {
     type Raw = StdStream;
-    type End = FramedEnd;
+    type End = FramedEnd<TcpStream>;
 
     fn connect() -> (StdStream, StdStream) {
         sockets()
     }
 
-    async fn end(stream: StdStream, size: usize) -> FramedEnd {
-        let mut codec = LengthDelimitedCodec::new();
-        codec.set_max_frame_length(16 * 1024 * 1024);
-        let mut framed = tokio_util::codec::Framed::new(adopt(stream), codec);
-        // By default it sends in pieces of 8 KiB; nobody's batches are cut.
-        framed.set_backpressure_boundary((2 * BATCH).max(size));
-        FramedEnd { framed, fed: 0 }
+    async fn end(stream: StdStream, size: usize) -> FramedEnd<TcpStream> {
+        FramedEnd::new(adopt(stream), size)
     }
 
     fn run<F: Future>(future: F) -> F::Output {
