@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use channel::transport::{Control, Disconnect, Receipt, Sink, Source, Totals};
+use channel::transport::{Sink, Source};
 use channel::wire::hello::{HEAD_LEN, Message};
 
 use super::peer::Peer;
@@ -14,8 +14,8 @@ use super::wire::{Ask, How, In, Out, Waits, strange};
 
 /// A channel there.
 pub(super) struct Far {
-    peer: Arc<Peer>,
-    number: u64,
+    pub(super) peer: Arc<Peer>,
+    pub(super) number: u64,
 }
 
 impl Far {
@@ -23,12 +23,12 @@ impl Far {
         Arc::new(Far { peer, number })
     }
 
-    fn body(&self) -> Out {
+    pub(super) fn body(&self) -> Out {
         Out::default().number(self.number)
     }
 
     /// Asks what answers at once, with a result.
-    fn call(&self, ask: Ask, body: Out) -> io::Result<In> {
+    pub(super) fn call(&self, ask: Ask, body: Out) -> io::Result<In> {
         let mut answer = self.peer.call(ask, body)?;
         match answer.byte()? {
             0 => Err(answer.error()?),
@@ -37,7 +37,7 @@ impl Far {
     }
 
     /// Makes a call that may be pending.
-    fn poll(
+    pub(super) fn poll(
         &self,
         cx: &mut Context<'_>,
         who: Waits,
@@ -60,7 +60,7 @@ fn block(until: Option<Instant>) -> How {
 }
 
 /// The answer of a call that may be pending.
-fn outcome(mut answer: In) -> io::Result<Option<In>> {
+pub(super) fn outcome(mut answer: In) -> io::Result<Option<In>> {
     match answer.byte()? {
         0 => Err(answer.error()?),
         1 => Ok(Some(answer)),
@@ -200,6 +200,8 @@ pub(super) struct FarSink {
     far: Arc<Far>,
     /// How many messages of the handshake are still to come, and what there is of the first.
     greeting: (u8, Vec<u8>),
+    /// The flush of the last one is still to come: it, too, is nothing to the channel there.
+    greeted: bool,
 }
 
 impl FarSink {
@@ -207,6 +209,7 @@ impl FarSink {
         FarSink {
             far,
             greeting: (if greets { SAID } else { 0 }, Vec::new()),
+            greeted: false,
         }
     }
 
@@ -224,6 +227,7 @@ impl FarSink {
             message.drain(..length(message));
             *left -= 1;
         }
+        self.greeted = *left == 0;
         Some(taken)
     }
 
@@ -257,7 +261,7 @@ impl Sink for FarSink {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.greeting.0 > 0 {
+        if self.greeting.0 > 0 || std::mem::take(&mut self.greeted) {
             return Poll::Ready(Ok(()));
         }
         let flushed = |how| self.do_flush(how);
@@ -283,74 +287,5 @@ impl Drop for FarSink {
     fn drop(&mut self) {
         self.far.peer.forgets(self.far.number, Waits::Writer);
         let _ = self.far.call(Ask::DropSink, self.far.body());
-    }
-}
-
-pub(super) struct FarControl(pub(super) Arc<Far>);
-
-/// What the state of a channel says.
-pub(super) const GONE: u8 = 1;
-pub(super) const CLOSED: u8 = 2;
-pub(super) const ENDED: u8 = 4;
-
-impl FarControl {
-    fn state(&self) -> io::Result<(u8, Totals)> {
-        let mut answer = self.0.call(Ask::State, self.0.body())?;
-        let flags = answer.byte()?;
-        let mut totals = Totals::default();
-        totals.written = answer.number()?;
-        totals.read = answer.number()?;
-        totals.unread = answer.number()?;
-        totals.unsent = answer.number()?;
-        Ok((flags, totals))
-    }
-
-    fn is(&self, flag: u8) -> bool {
-        self.state().is_ok_and(|(flags, _)| flags & flag != 0)
-    }
-}
-
-impl Control for FarControl {
-    fn disconnect(&self, how: Disconnect) {
-        let body = self.0.body().byte(u8::from(how == Disconnect::Abort));
-        let _ = self.0.call(Ask::Disconnect, body);
-    }
-
-    fn peer_gone(&self) -> bool {
-        self.is(GONE)
-    }
-
-    fn peer_closed(&self) -> bool {
-        self.is(CLOSED)
-    }
-
-    fn ended(&self) -> bool {
-        self.is(ENDED)
-    }
-
-    fn totals(&self) -> Totals {
-        self.state().map(|(_, totals)| totals).unwrap_or_default()
-    }
-
-    fn poll_receipt(&self, cx: &mut Context<'_>) -> Poll<Receipt> {
-        let asked = |_| outcome(self.0.peer.call(Ask::Receipt, self.0.body())?);
-        self.0.poll(cx, Waits::Receipt, asked).map(|answer| {
-            let receipt = answer.and_then(|mut answer| match answer.byte()? {
-                0 => Ok(Receipt::Complete),
-                1 => Ok(Receipt::Partial {
-                    read: answer.number()?,
-                    unread: answer.number()?,
-                }),
-                _ => Ok(Receipt::Unknown),
-            });
-            receipt.unwrap_or(Receipt::Unknown)
-        })
-    }
-}
-
-impl Drop for FarControl {
-    fn drop(&mut self) {
-        self.0.peer.forgets(self.0.number, Waits::Receipt);
-        let _ = self.0.call(Ask::DropControl, self.0.body());
     }
 }

@@ -41,9 +41,13 @@
 //! `Suite::behind_faults(..).across(..)`, and what serves adds a [`Fault`](crate::fault::Fault) to its
 //! domains; [`fault::seed`](crate::fault::seed) gives it the seed of the suite.
 
+mod connect;
+mod control;
 mod halves;
 mod peer;
 mod relay;
+mod said;
+mod seat;
 mod served;
 mod wire;
 

@@ -9,7 +9,8 @@ use channel::transport::{BoxFuture, Carrier, Connection, Listener, Transport};
 use channel::wire::hello::{Message, Refusal, Refused, Version, Welcome};
 use channel::{DialError, Endpoint, ListenError, Options};
 
-use super::halves::{Far, FarControl, FarSink, FarSource};
+use super::control::FarControl;
+use super::halves::{Far, FarSink, FarSource};
 use super::peer::{Asked, Peer};
 use super::wire::{Ask, Out, strange};
 use crate::names::interned;

@@ -1,26 +1,19 @@
 //! The child: brokers and channels that are worked by the other process.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Write};
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::io::{self, Write};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use channel::transport::Receipt;
-use channel::{
-    Bound, Broker, Channel, ConnectError, DialError, Domain, Endpoint, Handle, Options, ReadError,
-    Reader, State, WriteError, Writer,
-};
-use parking_lot::Mutex;
+use channel::{Bound, Broker, Domain, Endpoint, Options};
 
-use super::halves::{CLOSED, ENDED, GONE};
+use super::connect::{Connect, failed};
 use super::relay::answers;
-use super::wire::{Ask, BEGIN, How, In, Out, WAKE, Waits, strange};
+use super::said::{Polled, Said, done, told, unknown, waker};
+use super::seat::{Seats, moved, state, told_receipt};
+use super::wire::{Ask, BEGIN, How, In, Out, Waits, strange};
 use crate::suite::support::{own_id, wait_asleep};
 
 /// Serves until the parent is gone, and then exits.
@@ -57,75 +50,12 @@ pub(super) fn serve(add_to: Box<dyn Fn(&Domain)>) -> ! {
     std::process::exit(0);
 }
 
-/// What goes to the parent.
-#[derive(Default)]
-struct Said {
-    one_at_a_time: Mutex<()>,
-    /// Threads that block in calls, by the questions that they answer.
-    sleepers: Mutex<HashMap<u64, u64>>,
-}
-
-impl Said {
-    fn say(&self, number: u64, body: Out) {
-        let _turn = self.one_at_a_time.lock();
-        // Nobody is there any more to be told of an error.
-        let _ = body.send(number, &mut io::stdout());
-    }
-}
-
-/// Tells the parent that somebody is to be woken.
-struct Woken {
-    said: Arc<Said>,
-    channel: u64,
-    who: Waits,
-}
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        let body = Out::default().number(self.channel).byte(self.who as u8);
-        self.said.say(WAKE, body);
-    }
-}
-
-/// One channel. Its halves are worked by one call each at a time.
-struct Seat {
-    reader: Mutex<Option<Reader>>,
-    writer: Mutex<Option<Writer>>,
-    handle: Handle,
-}
-
-type Seats = Mutex<HashMap<u64, Arc<Seat>>>;
-
 struct Served {
     add_to: Box<dyn Fn(&Domain)>,
     said: Arc<Said>,
     brokers: HashMap<u64, (Broker, Vec<Bound>)>,
     connects: HashMap<u64, Arc<Connect>>,
     seats: Arc<Seats>,
-}
-
-/// A result that may be pending, as the parent reads it.
-type Polled = Poll<io::Result<Out>>;
-
-fn told(polled: Polled) -> Out {
-    match polled {
-        Poll::Ready(Ok(body)) => {
-            let mut told = Out::default().byte(1);
-            told.0.extend(body.0);
-            told
-        }
-        Poll::Ready(Err(error)) => {
-            // The channel there says again what that is called: only the reason goes.
-            let reason = error.get_ref().and_then(|error| error.source());
-            let text = reason.map_or_else(|| error.to_string(), ToString::to_string);
-            Out::default().byte(0).error(error.kind(), &text)
-        }
-        Poll::Pending => Out::default().byte(2),
-    }
-}
-
-fn done() -> Polled {
-    Poll::Ready(Ok(Out::default()))
 }
 
 impl Served {
@@ -297,202 +227,11 @@ impl Served {
             }
             Ask::State => Poll::Ready(Ok(state(&seat.handle))),
             Ask::Receipt => {
-                let waker = self.waker(channel, Waits::Receipt);
+                let waker = waker(&self.said, channel, Waits::Receipt);
                 let receipt = seat.handle.poll_receipt(&mut Context::from_waker(&waker));
                 receipt.map(|receipt| Ok(told_receipt(receipt)))
             }
             _ => return Err(strange("it is not about a channel")),
         })
-    }
-
-    fn waker(&self, channel: u64, who: Waits) -> Waker {
-        waker(&self.said, channel, who)
-    }
-}
-
-fn waker(said: &Arc<Said>, channel: u64, who: Waits) -> Waker {
-    Waker::from(Arc::new(Woken {
-        said: said.clone(),
-        channel,
-        who,
-    }))
-}
-
-fn unknown() -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "there is no such channel")
-}
-
-fn state(handle: &Handle) -> Out {
-    let info = handle.info();
-    let flags = match info.state {
-        State::PeerLost => GONE,
-        State::ReadEnded => ENDED,
-        State::WriteEnded => CLOSED,
-        State::PeerDisconnected => ENDED | CLOSED,
-        _ => 0,
-    };
-    let totals = info.totals;
-    Out::default()
-        .byte(flags)
-        .number(totals.written)
-        .number(totals.read)
-        .number(totals.unread)
-        .number(totals.unsent)
-}
-
-fn told_receipt(receipt: Receipt) -> Out {
-    match receipt {
-        Receipt::Complete => Out::default().byte(0),
-        Receipt::Partial { read, unread } => Out::default().byte(1).number(read).number(unread),
-        _ => Out::default().byte(2),
-    }
-}
-
-/// Reads, fills, writes or flushes.
-fn moved(said: &Arc<Said>, seat: &Seat, channel: u64, ask: Ask, how: How, body: In) -> Polled {
-    match ask {
-        Ask::Read | Ask::Fill => match &mut *seat.reader.lock() {
-            Some(reader) => {
-                let waker = waker(said, channel, Waits::Reader);
-                taken(reader, &mut Context::from_waker(&waker), ask, how, body)
-            }
-            None => Poll::Ready(Err(unknown())),
-        },
-        _ => match &mut *seat.writer.lock() {
-            Some(writer) => {
-                let waker = waker(said, channel, Waits::Writer);
-                given(writer, &mut Context::from_waker(&waker), ask, how, body)
-            }
-            None => Poll::Ready(Err(unknown())),
-        },
-    }
-}
-
-fn taken(reader: &mut Reader, cx: &mut Context<'_>, ask: Ask, how: How, mut body: In) -> Polled {
-    let result = if ask == Ask::Fill {
-        let lent = match how {
-            How::Poll => std::task::ready!(reader.poll_fill_buf(cx)),
-            How::Block(None) => reader.fill_buf(),
-            How::Block(Some(limit)) => reader.fill_buf_timeout(limit),
-        };
-        lent.map(|lent| Out::default().bytes(lent))
-    } else {
-        let count = body.number()?;
-        let mut parts = Vec::new();
-        for _ in 0..count {
-            parts.push(vec![0; body.number()? as usize]);
-        }
-        let mut out: Vec<_> = parts.iter_mut().map(|p| IoSliceMut::new(p)).collect();
-        let n = match how {
-            How::Poll => std::task::ready!(reader.poll_read_vectored(cx, &mut out)),
-            How::Block(None) => reader.read_vectored(&mut out),
-            How::Block(Some(limit)) => reader.read_vectored_timeout(&mut out, limit),
-        };
-        n.map(|n| Out::default().bytes(&parts.concat()[..n]))
-    };
-    Poll::Ready(result.map_err(|error: ReadError| error.into()))
-}
-
-fn given(writer: &mut Writer, cx: &mut Context<'_>, ask: Ask, how: How, mut body: In) -> Polled {
-    let result = if ask == Ask::Flush {
-        let flushed = match how {
-            How::Poll => std::task::ready!(writer.poll_flush(cx)),
-            How::Block(None) => writer.flush(),
-            How::Block(Some(limit)) => writer.flush_timeout(limit),
-        };
-        flushed.map(|()| Out::default())
-    } else {
-        let count = body.number()?;
-        let mut parts = Vec::new();
-        for _ in 0..count {
-            parts.push(body.bytes()?.to_vec());
-        }
-        let slices: Vec<_> = parts.iter().map(|p| IoSlice::new(p)).collect();
-        let n = match how {
-            How::Poll => std::task::ready!(writer.poll_write_vectored(cx, &slices)),
-            How::Block(None) => writer.write_vectored(&slices),
-            How::Block(Some(limit)) => writer.write_vectored_timeout(&slices, limit),
-        };
-        n.map(|n| Out::default().number(n as u64))
-    };
-    Poll::Ready(result.map_err(|error: WriteError| error.into()))
-}
-
-fn failed(error: &ConnectError) -> Out {
-    let what = match error {
-        ConnectError::NoSuchBroker { .. } => answers::NO_SUCH_BROKER,
-        ConnectError::Closed { .. } => answers::CLOSED,
-        ConnectError::Refused { .. } => answers::REFUSED,
-        ConnectError::Dial {
-            error: DialError::NotFound,
-            ..
-        } => answers::NOT_FOUND,
-        ConnectError::Dial {
-            error: DialError::Unsupported(why),
-            ..
-        } => return Out::default().byte(answers::UNSUPPORTED).text(why),
-        _ => answers::FAILED,
-    };
-    Out::default().byte(what).text(&error.to_string())
-}
-
-/// A connect that can be withdrawn.
-#[derive(Default)]
-struct Connect {
-    withdrawn: AtomicBool,
-    thread: Mutex<Option<thread::Thread>>,
-}
-
-impl Connect {
-    fn cancel(&self) {
-        self.withdrawn.store(true, Ordering::SeqCst);
-        if let Some(thread) = &*self.thread.lock() {
-            thread.unpark();
-        }
-    }
-
-    /// Seats the channel, and tells where its peer is; nothing if it was withdrawn before.
-    fn wait(
-        &self,
-        future: impl Future<Output = Result<Channel, ConnectError>>,
-        seats: &Seats,
-        channel: u64,
-    ) -> Option<Result<Endpoint, ConnectError>> {
-        *self.thread.lock() = Some(thread::current());
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut future = pin!(future);
-        let connected = loop {
-            if self.withdrawn.load(Ordering::SeqCst) {
-                return None;
-            }
-            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(Ok(channel)) => break channel,
-                Poll::Ready(Err(error)) => return Some(Err(error)),
-                Poll::Pending => thread::park(),
-            }
-        };
-        let handle = connected.handle();
-        let peer = handle.peer().clone();
-        let (reader, writer) = connected.split();
-        let seat = Arc::new(Seat {
-            reader: Mutex::new(Some(reader)),
-            writer: Mutex::new(Some(writer)),
-            handle,
-        });
-        seats.lock().insert(channel, seat);
-        if self.withdrawn.load(Ordering::SeqCst) {
-            let seat = seats.lock().remove(&channel);
-            drop(seat);
-            return None;
-        }
-        Some(Ok(peer))
-    }
-}
-
-struct Unpark(thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
     }
 }
