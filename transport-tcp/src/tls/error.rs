@@ -74,10 +74,12 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// The error inside that of a connect, if that is why it failed; of several addresses the first.
+    /// The error inside that of a connect, if that is why it failed; of several addresses or endpoints the
+    /// first.
     pub fn of(error: &ConnectError) -> Option<&TlsError> {
         match error {
             ConnectError::Lost { reason, .. } => reason.get_ref()?.downcast_ref(),
+            ConnectError::AllFailed { errors, .. } => errors.iter().find_map(TlsError::of),
             ConnectError::Dial {
                 error: DialError::Io(_),
                 ..

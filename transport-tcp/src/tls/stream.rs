@@ -491,12 +491,12 @@ impl TlsStream {
         }
         drop(inner);
         match self.flush() {
-            Ok(Sent::Blocked) => {
+            // Whoever sends elsewhere may have more to do than to see to the end.
+            Ok(Sent::Blocked | Sent::Elsewhere) => {
                 self.flush_later();
                 // It looks at the clock from now on, if nobody is there any more.
                 self.wakers.flusher.wake();
             }
-            Ok(Sent::Elsewhere) => {}
             Ok(Sent::All) | Err(_) => self.end(),
         }
     }
