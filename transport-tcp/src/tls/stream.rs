@@ -5,10 +5,12 @@
 //! and is woken. So both halves, on two threads, can bring the handshake forward, and ciphertext leaves in
 //! the order in which it was made.
 
+mod ending;
+mod handshake;
+
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
 use channel::transport::{Carrier, Connection};
 use channel::{Endpoint, Options};
@@ -22,9 +24,8 @@ use super::session::{Session, Side};
 use super::sink::TlsSink;
 use super::source::TlsSource;
 use crate::buffer::READ_AHEAD;
-use crate::socket::{Discarded, Socket};
-use crate::state::{LEFT, LOST, SOURCE_DROPPED, Slot, lost, not_connected};
-use crate::timer::within;
+use crate::socket::Socket;
+use crate::state::{LOST, Slot, lost, not_connected};
 
 /// Most that one call takes in during the handshake: a message of it is a chain of certificates at most,
 /// and this bounds what a stranger's may take.
@@ -149,73 +150,6 @@ impl TlsStream {
 
     pub(super) fn news(&self) -> Context<'_> {
         Context::from_waker(&self.news)
-    }
-
-    /// Ready when the handshake is done. Both halves may be at it at once.
-    pub(super) fn poll_established(
-        self: &Arc<Self>,
-        cx: &mut Context<'_>,
-        slot: &Slot,
-    ) -> Poll<io::Result<()>> {
-        slot.set(cx.waker());
-        loop {
-            if let Some(error) = self.socket.state.left() {
-                return Poll::Ready(Err(error));
-            }
-            self.flush_soon();
-            let inner = self.inner.lock();
-            if let Some(error) = inner.session.failure() {
-                return Poll::Ready(Err(error.clone().into()));
-            }
-            if inner.session.is_established() {
-                return Poll::Ready(Ok(()));
-            }
-            drop(inner);
-            match self.receive(HANDSHAKE, None)? {
-                Received::Something => {}
-                Received::Nothing => match self.socket.poll_inbound(&mut self.news()) {
-                    Poll::Ready(result) => result?,
-                    Poll::Pending => return Poll::Pending,
-                },
-                Received::Elsewhere => return Poll::Pending,
-                Received::End => return Poll::Ready(Err(TlsError::Left.into())),
-            }
-        }
-    }
-
-    /// Waits until the handshake is done, no longer than `limit`.
-    pub(super) async fn established(self: &Arc<Self>, limit: Duration) -> io::Result<()> {
-        within(limit, |cx| self.poll_established(cx, &self.wakers.reader))
-            .await
-            .unwrap_or_else(|| Err(TlsError::Silent(limit).into()))
-    }
-
-    /// After a handshake that failed for the peer's certificate: gives it time to learn so. If the socket
-    /// were closed before the peer has ended its stream, with bytes of it unread, the reset might destroy
-    /// what it was told.
-    pub(super) fn poll_explained(&self, cx: &mut Context<'_>, patience: &mut u8) -> Poll<()> {
-        if !self.failure().is_some_and(|error| error.is_refusal()) {
-            return Poll::Ready(());
-        }
-        while *patience > 0 {
-            match self.socket.discard() {
-                Discarded::All => break,
-                Discarded::Some => *patience -= 1,
-                Discarded::Nothing => match self.socket.poll_inbound(cx) {
-                    Poll::Ready(Ok(())) if !self.socket.state.has_any(LEFT) => {}
-                    Poll::Ready(_) => break,
-                    Poll::Pending => return Poll::Pending,
-                },
-            }
-        }
-        *patience = 0;
-        Poll::Ready(())
-    }
-
-    /// As [`poll_explained`](TlsStream::poll_explained), no longer than `limit`.
-    pub(super) async fn explain_to_peer(&self, limit: Duration) {
-        let mut patience = PATIENCE;
-        within(limit, |cx| self.poll_explained(cx, &mut patience)).await;
     }
 
     /// Takes in what has come, if something has: one call of the system's, of at most `room` bytes.
@@ -435,18 +369,11 @@ impl TlsStream {
         }
     }
 
-    /// Whether the job that flushes may end: nothing is left, and whoever leaves something from now on
-    /// starts another.
-    pub(super) fn end_flusher(&self, give_up: bool) -> bool {
+    /// Whether another thread is in the middle of receiving; then it wakes all when it is through.
+    pub(super) fn is_receiving(&self) -> bool {
         let mut inner = self.inner.lock();
-        if give_up {
-            inner.session.outgoing = Vec::new();
-        }
-        if inner.sending || !inner.session.outgoing.is_empty() {
-            return false;
-        }
-        inner.flushing = false;
-        true
+        inner.awaited |= inner.receiving;
+        inner.receiving
     }
 
     /// Ready when nothing is left of what was sealed before.
@@ -465,87 +392,5 @@ impl TlsStream {
                 return Poll::Ready(Err(error));
             }
         }
-    }
-
-    /// The end of the outbound stream; with `notify`, the orderly one. Never blocks.
-    pub(super) fn finish(self: &Arc<Self>, notify: bool) {
-        let mut inner = self.inner.lock();
-        if !std::mem::replace(&mut inner.finished, true) && notify {
-            inner.session.close();
-        }
-        drop(inner);
-        self.settle();
-    }
-
-    /// Once nothing more will be written: sends what is left, then the end of the connection's stream;
-    /// in the background, what cannot leave now.
-    pub(super) fn settle(self: &Arc<Self>) {
-        let inner = self.inner.lock();
-        if !inner.finished {
-            return;
-        }
-        // The orderly end is said once the handshake is done, and the reader brings that forward.
-        let reads = !self.socket.state.has_any(LEFT | SOURCE_DROPPED);
-        if reads && !inner.session.is_established() && inner.session.failure().is_none() {
-            return;
-        }
-        drop(inner);
-        match self.flush() {
-            // Whoever sends elsewhere may have more to do than to see to the end.
-            Ok(Sent::Blocked | Sent::Elsewhere) => {
-                self.flush_later();
-                // It looks at the clock from now on, if nobody is there any more.
-                self.wakers.flusher.wake();
-            }
-            Ok(Sent::All) | Err(_) => self.end(),
-        }
-    }
-
-    /// All that was to leave has left.
-    pub(super) fn end(&self) {
-        let inner = self.inner.lock();
-        let (finished, dropped) = (inner.finished, inner.sink_dropped);
-        drop(inner);
-        if dropped {
-            self.socket.sink_dropped();
-        } else if finished {
-            // It fails only if the connection is broken already.
-            let _ = self.socket.finish();
-            self.socket.discard_if_due(false);
-        }
-    }
-
-    /// Whether nobody of this side is there any more: the time to linger runs.
-    pub(super) fn is_deserted(&self) -> bool {
-        let state = &self.socket.state;
-        state.has_any(LEFT) || state.has_any(SOURCE_DROPPED) && self.inner.lock().finished
-    }
-
-    /// Whether another thread is in the middle of receiving; then it wakes all when it is through.
-    pub(super) fn is_receiving(&self) -> bool {
-        let mut inner = self.inner.lock();
-        inner.awaited |= inner.receiving;
-        inner.receiving
-    }
-
-    pub(super) fn sink_dropped(self: &Arc<Self>) {
-        self.inner.lock().sink_dropped = true;
-        self.wakers.writer.clear();
-        self.finish(true);
-    }
-
-    pub(super) fn source_dropped(self: &Arc<Self>) {
-        self.wakers.reader.clear();
-        self.socket.source_dropped();
-        self.settle();
-    }
-
-    /// Everybody's next call says that this side has disconnected; whoever waits is woken.
-    pub(super) fn leave(&self) {
-        let state = &self.socket.state;
-        state.set(LEFT);
-        state.call_reader();
-        state.outbound.wake();
-        self.wakers.wake_all();
     }
 }
