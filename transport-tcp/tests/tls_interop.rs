@@ -11,7 +11,7 @@ use std::thread;
 
 use channel::Channel;
 use support::{LIMIT, at, pattern};
-use tls_support::{Authority, client, listen};
+use tls_support::{Authority, Identity, client, listen};
 use transport_tcp::{Credentials, TlsError};
 
 const LENGTH: usize = 10 << 20;
@@ -73,6 +73,11 @@ fn sha256(bytes: &[u8]) -> String {
 /// Our credentials, and a directory with those of the other end.
 fn credentials() -> (Credentials, tempfile::TempDir) {
     let authority = Authority::new("one");
+    let ours = authority.identity();
+    with_other_end(&authority, &ours)
+}
+
+fn with_other_end(authority: &Authority, ours: &Identity) -> (Credentials, tempfile::TempDir) {
     let directory = tempfile::TempDir::new().unwrap();
     let theirs = authority.identity();
     for (name, text) in [
@@ -82,7 +87,7 @@ fn credentials() -> (Credentials, tempfile::TempDir) {
     ] {
         std::fs::write(directory.path().join(name), text).unwrap();
     }
-    (authority.credentials(&authority.identity()), directory)
+    (authority.credentials(ours), directory)
 }
 
 fn exchange(channel: Channel, ours: &[u8]) -> Vec<u8> {
@@ -160,5 +165,26 @@ fn an_old_version() {
         .unwrap_err();
     let reason = TlsError::of(&error).unwrap();
     assert!(matches!(reason, TlsError::Incompatible(_)), "{error}");
+    assert!(other.line().starts_with("refused: "));
+}
+
+// shows T3: a client that is refused by another library's server hears why, with its first read.
+#[test]
+fn a_client_that_is_refused() {
+    let ours = Authority::new("other").identity();
+    let (credentials, directory) = with_other_end(&Authority::new("one"), &ours);
+    let directory = directory.path().to_str().unwrap();
+    let Some(mut other) = python(&["listen", "0", "65536", directory]) else {
+        return;
+    };
+    let to = at(&format!("tls+plain://127.0.0.1:{}", other.line()));
+    let mut channel = client(&credentials)
+        .connect_at(&to, 7, Some(LIMIT))
+        .unwrap();
+    let error = channel.read_timeout(&mut [0; 8], LIMIT).unwrap_err();
+    assert!(
+        error.to_string().contains("untrusted certificate"),
+        "{error}"
+    );
     assert!(other.line().starts_with("refused: "));
 }

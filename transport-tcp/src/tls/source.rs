@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use channel::transport::Source;
 use channel::wait::Spinner;
-use channel::{Spin, wait};
+use channel::{Endpoint, Spin, wait};
 
 use super::stream::{PATIENCE, Received, TlsStream};
 use crate::buffer::{Buffer, READ_AHEAD, Scratch};
@@ -26,6 +26,7 @@ pub(super) struct TlsSource {
     established: bool,
     /// How often a client that is refused is still read from.
     patience: u8,
+    peer: Endpoint,
 }
 
 /// The stream, and what was read ahead of it.
@@ -53,6 +54,7 @@ impl TlsSource {
         stream: Arc<TlsStream>,
         capacity: usize,
         spin: Spin,
+        peer: Endpoint,
         explains: bool,
     ) -> TlsSource {
         TlsSource {
@@ -64,6 +66,7 @@ impl TlsSource {
             spinner: Spinner::of_calls(spin),
             established: false,
             patience: if explains { PATIENCE } else { 0 },
+            peer,
         }
     }
 
@@ -74,7 +77,7 @@ impl TlsSource {
         let stream = &self.ahead.stream;
         if let Err(error) = ready!(stream.poll_established(cx, &stream.wakers.reader)) {
             ready!(stream.poll_explained(cx, &mut self.patience));
-            tracing::debug!(target: "transport_tcp", %error, "handshake failed");
+            tracing::debug!(target: "transport_tcp", peer = %self.peer, %error, "refuse");
             return Poll::Ready(Err(error));
         }
         self.established = true;

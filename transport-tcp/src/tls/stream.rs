@@ -96,6 +96,7 @@ pub(super) fn connection(
             stream.clone(),
             capacity,
             options.spin(),
+            peer.clone(),
             explains,
         )),
         sink: Box::new(TlsSink::new(stream)),
