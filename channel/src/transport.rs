@@ -95,8 +95,20 @@ pub trait Source: Send {
         wait::block(until, |cx| self.poll_fill(cx))
     }
 
-    /// A waker that cuts short the blocking call ([`read`](Source::read), [`fill`](Source::fill)) which
-    /// is under way in another thread, or else the next one: it returns `Interrupted`, with nothing
+    /// Like [`poll_read`](Source::poll_read) into `out`, which may be called only while nothing is
+    /// [`filled`](Source::filled). What has arrived behind those bytes may lie there afterwards, so that
+    /// one system call brings the rest of something large and the beginning of what follows.
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_read(cx, &mut [IoSliceMut::new(out)])
+    }
+
+    /// Like [`poll_read_ahead`](Source::poll_read_ahead), but waits until `until`.
+    fn read_ahead(&mut self, out: &mut [u8], until: Option<Instant>) -> io::Result<usize> {
+        self.read(&mut [IoSliceMut::new(out)], until)
+    }
+
+    /// A waker that cuts short the blocking call ([`read`](Source::read), [`fill`](Source::fill) or
+    /// [`read_ahead`](Source::read_ahead)) which is under way in another thread, or else the next one: it returns `Interrupted`, with nothing
     /// moved. Who has it may call the blocking forms and still be called away; a call that is cut short
     /// without anybody's asking does no harm.
     ///

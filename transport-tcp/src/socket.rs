@@ -122,11 +122,15 @@ impl Socket {
         self.stream.poll_readable(cx)
     }
 
+    /// Before a call that looks at the socket by itself: the background need not hear of each arrival.
+    pub(crate) fn leave_reactor(&self) {
+        self.stream.leave_reactor();
+    }
+
     /// Blocks until a read is worth another try; `Interrupted` if somebody calls the reader away,
     /// `TimedOut` when `until` has passed.
     pub(crate) fn wait_inbound(&self, until: Option<Instant>) -> io::Result<()> {
         let state = &*self.state;
-        self.stream.leave_reactor();
         if let Some(slept) = state
             .reading
             .sleep(self.stream.get_ref(), Ready::Inbound, until)

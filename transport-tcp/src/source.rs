@@ -55,6 +55,7 @@ impl TcpSource {
         loop {
             let mut result = attempt(&self.socket, &mut read);
             if result.is_none() && slept.is_ok() {
+                self.socket.leave_reactor();
                 self.spinner.spin(until, || {
                     result = attempt(&self.socket, &mut read);
                     result.is_some()
@@ -81,6 +82,14 @@ impl TcpSource {
         let n = self.buffer.take(out);
         self.socket.state.count_read(n);
         n
+    }
+
+    /// Of `n` bytes that were read, what lies behind the first `out` is kept; how many are there.
+    fn split(&mut self, scratch: Scratch, n: usize, out: usize) -> usize {
+        let there = n.min(out);
+        self.socket.state.count_read(there);
+        self.keep(scratch, n - there);
+        there
     }
 
     /// Whether a read of so much goes straight to where the bytes are wanted.
@@ -193,6 +202,25 @@ impl Source for TcpSource {
         let ahead = &mut scratch.bytes()[..capacity];
         let n = self.block_with(until, |socket| socket.read_one(ahead))?;
         Ok(self.keep(scratch, n))
+    }
+
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut scratch = Scratch::take();
+        let ahead = &mut scratch.bytes()[..self.capacity];
+        let n = ready!(self.poll_with(cx, |socket| {
+            socket.read(&mut [IoSliceMut::new(out), IoSliceMut::new(ahead)])
+        }))?;
+        Poll::Ready(Ok(self.split(scratch, n, out.len())))
+    }
+
+    fn read_ahead(&mut self, out: &mut [u8], until: Option<Instant>) -> io::Result<usize> {
+        let capacity = self.capacity;
+        let mut scratch = Scratch::take();
+        let ahead = &mut scratch.bytes()[..capacity];
+        let n = self.block_with(until, |socket| {
+            socket.read(&mut [IoSliceMut::new(out), IoSliceMut::new(ahead)])
+        })?;
+        Ok(self.split(scratch, n, out.len()))
     }
 
     fn interrupter(&self) -> Option<Waker> {

@@ -39,7 +39,7 @@ impl Answer {
 
     /// Looks at what the carrier has brought: `n` bytes, or its end. Whether more has to come before
     /// there is something to show.
-    fn read(&mut self, n: usize) -> io::Result<bool> {
+    fn look(&mut self, n: usize) -> io::Result<bool> {
         let Some(awaited) = &mut self.awaited else {
             return Ok(false);
         };
@@ -87,7 +87,7 @@ impl Source for Answer {
             if self.awaited.is_none() {
                 return Poll::Ready(Ok(n));
             }
-            if !self.read(n)? {
+            if !self.look(n)? {
                 return Poll::Ready(Ok(self.source.filled().len()));
             }
         }
@@ -121,7 +121,7 @@ impl Source for Answer {
             if self.awaited.is_none() {
                 return Ok(n);
             }
-            if !self.read(n)? {
+            if !self.look(n)? {
                 return Ok(self.source.filled().len());
             }
         }
@@ -132,6 +132,20 @@ impl Source for Answer {
             self.fill(until)?;
         }
         self.source.read(out, until)
+    }
+
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>, out: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self.awaited {
+            Some(_) => self.poll_read(cx, &mut [IoSliceMut::new(out)]),
+            None => self.source.poll_read_ahead(cx, out),
+        }
+    }
+
+    fn read_ahead(&mut self, out: &mut [u8], until: Option<Instant>) -> io::Result<usize> {
+        match self.awaited {
+            Some(_) => self.read(&mut [IoSliceMut::new(out)], until),
+            None => self.source.read_ahead(out, until),
+        }
     }
 
     fn interrupter(&self) -> Option<Waker> {

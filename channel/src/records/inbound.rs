@@ -80,6 +80,8 @@ pub(super) struct Inbound {
     decoder: RecordDecoder,
     /// How much of `source.filled()`, from its start, is payload of the current record.
     payload: usize,
+    /// How much of the current record has yet to come from the carrier, while there is no payload.
+    missing: usize,
     over: Option<Over>,
     /// The carrier is not asked again.
     silent: bool,
@@ -91,6 +93,7 @@ impl Inbound {
             source,
             decoder: RecordDecoder::new(),
             payload: 0,
+            missing: 0,
             over: None,
             silent: false,
         }
@@ -194,9 +197,11 @@ impl Inbound {
         if step.consumed > 0 {
             self.source.consume(step.consumed);
         }
+        self.missing = 0;
         match step.event {
             Event::NeedMore => return Step::Starved,
             Event::Payload { remaining } => {
+                self.missing = remaining;
                 self.payload = remaining.min(self.source.filled().len());
                 return if self.payload > 0 {
                     Step::Payload
@@ -247,6 +252,54 @@ impl Inbound {
             }
         }
         self.outcome()
+    }
+
+    /// How much of the current record can go straight from the carrier to where it is wanted, once
+    /// [`decode`](Self::decode) has found nothing.
+    pub(super) fn direct(&self) -> usize {
+        match self.over {
+            None => self.missing,
+            Some(_) => 0,
+        }
+    }
+
+    /// Reads payload, at most [`direct`](Self::direct) bytes, straight from the carrier. `None`: the
+    /// carrier has ended or failed, and the outcome is known.
+    pub(super) fn poll_direct(
+        &mut self,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<Option<usize>> {
+        let read = ready!(self.source.poll_read_ahead(cx, out));
+        Poll::Ready(self.took(shared, read))
+    }
+
+    /// As [`poll_direct`](Self::poll_direct), blocking as [`wait_payload`](Self::wait_payload) does.
+    pub(super) fn wait_direct(
+        &mut self,
+        shared: &Shared,
+        until: Option<Instant>,
+        out: &mut [u8],
+    ) -> io::Result<Option<usize>> {
+        match self.source.read_ahead(out, until) {
+            Err(error) if is_callers(&error) => Err(error),
+            read => Ok(self.took(shared, read)),
+        }
+    }
+
+    fn took(&mut self, shared: &Shared, read: io::Result<usize>) -> Option<usize> {
+        match read {
+            Ok(n) if n > 0 => {
+                self.missing -= n;
+                self.decoder.consumed_payload(n);
+                Some(n)
+            }
+            other => {
+                self.filled(shared, other);
+                None
+            }
+        }
     }
 
     /// What the carrier said when it was asked for more.

@@ -11,6 +11,9 @@ use super::{CLOSED, ENDED, LEFT, SEALED, SOURCE_DROPPED, Shared, not_connected};
 use crate::transport::Source;
 use crate::wait;
 
+/// Smaller reads come out of the carrier's read-ahead.
+const DIRECT: usize = 8 * 1024;
+
 /// Lends payload where the carrier has it, without a copy.
 pub(super) struct RecordSource {
     shared: Arc<Shared>,
@@ -53,17 +56,46 @@ impl RecordSource {
         if stream.decode(&self.shared) {
             return Poll::Ready(stream.outcome());
         }
-        self.shared.send_held();
-        self.shared.wakers.reader.set(cx.waker());
-        // A disconnect sets its flag, then wakes. If it did not find this waker, the flag is seen
-        // here: both went through the lock of the waker's slot.
-        if self.shared.has_any(LEFT) {
-            return Poll::Ready(Err(not_connected("this side has disconnected")));
-        }
+        self.prepare(cx.waker())?;
         stream.poll_payload(
             &self.shared,
             &mut Context::from_waker(&self.shared.inbound_news),
         )
+    }
+
+    /// Before a wait for more, with the waker that is to end it.
+    fn prepare(&self, waker: &Waker) -> io::Result<()> {
+        self.shared.send_held();
+        self.shared.wakers.reader.set(waker);
+        // A disconnect sets its flag, then wakes. If it did not find this waker, the flag is seen
+        // here: both went through the lock of the waker's slot.
+        match self.shared.has_any(LEFT) {
+            true => Err(not_connected("this side has disconnected")),
+            false => Ok(()),
+        }
+    }
+
+    /// Blocks until there is something, which `read` sees to. `read` waits in the carrier, and says also
+    /// whether the stream is to be held.
+    fn block(
+        &mut self,
+        mut read: impl FnMut(&mut Self, &mut Inbound) -> (io::Result<usize>, bool),
+    ) -> io::Result<usize> {
+        loop {
+            let mut stream = self.take()?;
+            let before = self.shared.flags();
+            let (result, hold) = read(self, &mut stream);
+            if hold {
+                self.held = Some(stream);
+            } else {
+                self.shared.put_back(stream, false);
+            }
+            self.shared.pass_on(before);
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
     }
 
     /// As [`poll_payload`](Self::poll_payload), in the carrier's blocking form.
@@ -76,42 +108,68 @@ impl RecordSource {
         if stream.decode(&self.shared) {
             return stream.outcome();
         }
-        self.shared.send_held();
-        // A disconnect sets its flag, then wakes, as above.
-        self.shared.wakers.reader.set(interrupter);
-        if self.shared.has_any(LEFT) {
-            return Err(not_connected("this side has disconnected"));
-        }
+        self.prepare(interrupter)?;
         stream.wait_payload(&self.shared, until)
     }
 
-    /// Blocks until there is payload, which `then` sees to, or the end. `then` says also whether the
-    /// stream is to be held.
-    fn block(
-        &mut self,
+    /// A large read, straight from the carrier; `None` if it has to go another way.
+    fn poll_direct(
+        &self,
+        stream: &mut Inbound,
+        cx: &mut Context<'_>,
+        out: &mut [IoSliceMut<'_>],
+    ) -> Option<Poll<io::Result<usize>>> {
+        let out = self.direct(stream, out)?;
+        if let Err(error) = self.prepare(cx.waker()) {
+            return Some(Poll::Ready(Err(error)));
+        }
+        let mut cx = Context::from_waker(&self.shared.inbound_news);
+        match stream.poll_direct(&self.shared, &mut cx, out) {
+            Poll::Ready(read) => self.directly(read).map(Poll::Ready),
+            Poll::Pending => Some(Poll::Pending),
+        }
+    }
+
+    /// As [`poll_direct`](Self::poll_direct), in the carrier's blocking form.
+    fn wait_direct(
+        &self,
+        stream: &mut Inbound,
         interrupter: &Waker,
         until: Option<Instant>,
-        mut then: impl FnMut(&mut Self, &mut Inbound, usize) -> (io::Result<usize>, bool),
-    ) -> io::Result<usize> {
-        loop {
-            let mut stream = self.take()?;
-            let before = self.shared.flags();
-            let waited = self.wait_payload(&mut stream, interrupter, until);
-            let (result, hold) = match waited {
-                Ok(n) if n > 0 => then(self, &mut stream, n),
-                other => (other, false),
-            };
-            if hold {
-                self.held = Some(stream);
-            } else {
-                self.shared.put_back(stream, false);
-            }
-            self.shared.pass_on(before);
-            match result {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
+        out: &mut [IoSliceMut<'_>],
+    ) -> Option<io::Result<usize>> {
+        let out = self.direct(stream, out)?;
+        if let Err(error) = self.prepare(interrupter) {
+            return Some(Err(error));
         }
+        match stream.wait_direct(&self.shared, until, out) {
+            Ok(read) => self.directly(read),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Where a large read is to go to, if nothing has arrived yet of the rest of a record.
+    fn direct<'a>(
+        &self,
+        stream: &mut Inbound,
+        out: &'a mut [IoSliceMut<'_>],
+    ) -> Option<&'a mut [u8]> {
+        if stream.decode(&self.shared) {
+            return None;
+        }
+        let out = out.iter_mut().find(|slice| !slice.is_empty())?;
+        let room = out.len().min(stream.direct());
+        (room >= DIRECT).then(|| &mut out[..room])
+    }
+
+    /// Counts what was read straight to where it was wanted.
+    fn directly(&self, read: Option<usize>) -> Option<io::Result<usize>> {
+        let n = read?;
+        Some(match self.shared.count_read(n) {
+            true => Ok(n),
+            // The peer was told what was read before. These bytes were not.
+            false => Err(not_connected("this side has disconnected")),
+        })
     }
 
     /// Fills `out` from all records that have arrived: one call may take many small ones.
@@ -187,9 +245,12 @@ impl Source for RecordSource {
     ) -> Poll<io::Result<usize>> {
         let mut stream = self.take()?;
         let before = self.shared.flags();
-        let poll = match self.poll_payload(&mut stream, cx) {
-            Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(self.gather(&mut stream, out)),
-            other => other,
+        let poll = match self.poll_direct(&mut stream, cx, out) {
+            Some(poll) => poll,
+            None => match self.poll_payload(&mut stream, cx) {
+                Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(self.gather(&mut stream, out)),
+                other => other,
+            },
         };
         self.shared.put_back(stream, poll.is_pending());
         self.shared.pass_on(before);
@@ -200,9 +261,15 @@ impl Source for RecordSource {
         let Some(interrupter) = self.interrupter.clone() else {
             return wait::block(until, |cx| self.poll_read(cx, out));
         };
-        self.block(&interrupter, until, |this, stream, _| {
-            let n = this.gather(stream, out);
-            (n, false)
+        self.block(|this, stream| {
+            if let Some(result) = this.wait_direct(stream, &interrupter, until, out) {
+                return (result, false);
+            }
+            let result = match this.wait_payload(stream, &interrupter, until) {
+                Ok(n) if n > 0 => this.gather(stream, out),
+                other => other,
+            };
+            (result, false)
         })
     }
 
@@ -210,10 +277,15 @@ impl Source for RecordSource {
         let Some(interrupter) = self.interrupter.clone() else {
             return wait::block(until, |cx| self.poll_fill(cx));
         };
-        self.block(&interrupter, until, |this, _, n| {
-            this.lent = n;
-            (Ok(n), true)
-        })
+        self.block(
+            |this, stream| match this.wait_payload(stream, &interrupter, until) {
+                Ok(n) if n > 0 => {
+                    this.lent = n;
+                    (Ok(n), true)
+                }
+                other => (other, false),
+            },
+        )
     }
 }
 
