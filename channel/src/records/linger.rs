@@ -41,11 +41,13 @@ impl Shared {
             && let Some(due) = since.checked_add(HELD_FOR)
             && due > Instant::now()
         {
+            out.waits_for_carrier = false;
             drop(out);
             return again_at(due, cx, sleep);
         }
         let held = out.take_held();
         let sent = out.poll_drain(&mut Context::from_waker(&self.outbound_news));
+        out.waits_for_carrier = sent.is_pending();
         let Some(since) = out.closing_since else {
             if sent.is_pending() {
                 return Poll::Pending;

@@ -40,6 +40,8 @@ pub(super) struct Outbound {
     failed: Option<Failure>,
     /// The linger job runs.
     pub(super) lingering: bool,
+    /// It sleeps until the carrier wakes it, not for a time.
+    pub(super) waits_for_carrier: bool,
     /// When this side began to close: the linger time runs from here.
     pub(super) closing_since: Option<Instant>,
 }
@@ -59,6 +61,7 @@ impl Outbound {
             finished: false,
             failed: None,
             lingering: false,
+            waits_for_carrier: false,
             closing_since: None,
         }
     }

@@ -67,8 +67,9 @@ impl RecordSink {
         // may wait for room that this very attempt has used: then nobody else wakes it. After
         // `Pending`, the carrier does.
         let calls = out.calls;
-        // A job that runs comes by for what is held.
-        let comes_by = out.held_since().is_some() || poll.is_pending();
+        // A job that runs comes by for what is held; but not if it waits for the carrier: it may be
+        // this attempt that the carrier has answered.
+        let comes_by = out.held_since().is_some() && !out.waits_for_carrier || poll.is_pending();
         if out.pending() > 0 && !(out.lingering && comes_by) {
             self.shared.linger_on(out);
         }
