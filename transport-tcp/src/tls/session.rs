@@ -1,6 +1,8 @@
 //! TLS itself: bytes in, bytes out, no system calls.
 
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::io::IoSlice;
 
