@@ -21,6 +21,9 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 /// So many jobs run between two looks at the timers: jobs that are always ready don't put off a
 /// deadline, and an idle look costs little beside them.
 const JOBS_BETWEEN_TIMERS: usize = 16;
+/// After so many jobs and timers without a sleep the [`Sleeper`] is asked for its news: jobs that are
+/// always ready don't keep the system's events from the others.
+const TURNS_BETWEEN_LOOKS: usize = 16;
 /// Whoever cancels a job that is being polled waits so long for the end of that poll. Polls don't
 /// block: one that takes longer waits for the caller itself, or is a transport's bug.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
@@ -30,7 +33,8 @@ const LONGEST_POLL: Duration = Duration::from_secs(1);
 /// each event.
 pub trait Sleeper: Send + Sync {
     /// Blocks until `until` (`None`: for ever), until [`wake`](Sleeper::wake) was called, also before,
-    /// or until it has woken somebody; or for a shorter time. To be called by one thread at a time.
+    /// or until it has woken somebody; or for a shorter time. A time that has passed asks for news alone:
+    /// the thread does so now and then while it is busy. To be called by one thread at a time.
     fn sleep(&self, until: Option<Instant>);
 
     /// Ends the sleep that is under way, or else the next one. From any thread; never blocks.
@@ -202,6 +206,7 @@ impl Reception {
     fn run(&self) -> ! {
         THREAD.get_or_init(|| std::thread::current().id());
         let mut state = self.state.lock();
+        let mut turns = 0;
         loop {
             for _ in 0..JOBS_BETWEEN_TIMERS {
                 let Some(job) = state.ready.pop_front() else {
@@ -210,14 +215,24 @@ impl Reception {
                 drop(state);
                 job.run();
                 state = self.state.lock();
+                turns += 1;
+            }
+            let now = Instant::now();
+            if turns >= TURNS_BETWEEN_LOOKS
+                && let Some(sleeper) = state.sleeper
+            {
+                drop(state);
+                sleeper.sleep(Some(now));
+                state = self.state.lock();
+                turns = 0;
             }
             let first = state.timers.first_key_value().map(|(&(due, _), _)| due);
-            let now = Instant::now();
             match first {
                 Some(due) if due <= now => {
                     let later = state.timers.split_off(&(now, u64::MAX));
                     let over = std::mem::replace(&mut state.timers, later);
                     drop(state);
+                    turns += over.len();
                     over.into_values().for_each(Waker::wake);
                     state = self.state.lock();
                 }
@@ -234,6 +249,7 @@ impl Reception {
                         (None, None) => self.news.wait(&mut state),
                     }
                     state.asleep = false;
+                    turns = 0;
                 }
             }
         }
