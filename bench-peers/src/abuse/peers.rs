@@ -138,8 +138,8 @@ pub fn resets(count: usize) -> usize {
         let mut stream = dial(bound.endpoint());
         let queue = MessageQueue::new(shake_hands(&mut stream, &server));
         let part = [&1000u32.to_be_bytes()[..], &vec![7; 1 + number % 999]].concat();
-        stream.write_all(&encode_data(part.len())).expect("open");
-        stream.write_all(&part).expect("open");
+        let record = [&encode_data(part.len())[..], &part].concat();
+        stream.write_all(&record).expect("open");
         // All of it is to arrive: a reset may overtake it.
         while queue.handle().totals().read < part.len() as u64 {
             assert!(queue.try_receive().is_err(), "half a message");
