@@ -125,7 +125,7 @@ impl RecordSource {
         }
         let mut cx = Context::from_waker(&self.shared.inbound_news);
         match stream.poll_direct(&self.shared, &mut cx, out) {
-            Poll::Ready(read) => self.directly(read).map(Poll::Ready),
+            Poll::Ready(read) => self.directly(stream, read).map(Poll::Ready),
             Poll::Pending => Some(Poll::Pending),
         }
     }
@@ -143,7 +143,7 @@ impl RecordSource {
             return Some(Err(error));
         }
         match stream.wait_direct(&self.shared, until, out) {
-            Ok(read) => self.directly(read),
+            Ok(read) => self.directly(stream, read),
             Err(error) => Some(Err(error)),
         }
     }
@@ -163,13 +163,15 @@ impl RecordSource {
     }
 
     /// Counts what was read straight to where it was wanted.
-    fn directly(&self, read: Option<usize>) -> Option<io::Result<usize>> {
+    fn directly(&self, stream: &mut Inbound, read: Option<usize>) -> Option<io::Result<usize>> {
         let n = read?;
-        Some(match self.shared.count_read(n) {
-            true => Ok(n),
+        if !self.shared.count_read(n) {
             // The peer was told what was read before. These bytes were not.
-            false => Err(not_connected("this side has disconnected")),
-        })
+            return Some(Err(not_connected("this side has disconnected")));
+        }
+        // END may have arrived behind these bytes: then the receipt leaves now.
+        stream.decode(&self.shared);
+        Some(Ok(n))
     }
 
     /// Fills `out` from all records that have arrived: one call may take many small ones.

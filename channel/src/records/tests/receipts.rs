@@ -29,6 +29,38 @@ fn complete_when_the_application_has_read_the_last_byte_not_before() {
     assert_eq!(receipt(&*a.control), Receipt::Complete);
 }
 
+// shows C9: a large read that goes straight to where the bytes are wanted is no exception.
+#[test]
+fn complete_when_a_large_read_has_taken_the_last_byte() {
+    const LEN: usize = 20_000;
+    for way in ["poll", "block"] {
+        let (mut a, mut bare) = half_bare(64 * 1024);
+        let mut stream = records(&[&pattern(LEN)]);
+        stream.extend_from_slice(&encode_end(LEN as u64));
+        let mut bytes = vec![0; LEN];
+        // Where the payload begins is known, and no byte of it is there.
+        write_all(&mut *bare.sink, &stream[..4]).unwrap();
+        let mut out = [IoSliceMut::new(&mut bytes)];
+        assert!(now(|cx| a.source.poll_read(cx, &mut out)).is_pending());
+        write_all(&mut *bare.sink, &stream[4..]).unwrap();
+        let n = match way {
+            "poll" => match now(|cx| a.source.poll_read(cx, &mut out)) {
+                Poll::Ready(n) => n.unwrap(),
+                Poll::Pending => panic!("it is there"),
+            },
+            _ => a.source.read(&mut out, limit()).unwrap(),
+        };
+        assert_eq!(n, LEN);
+        assert_eq!(bytes, pattern(LEN));
+        assert_eq!(a.control.totals().read, LEN as u64);
+        // No further call is needed.
+        assert_eq!(
+            read(&mut *bare.source, 100).unwrap(),
+            encode_receipt(LEN as u64)
+        );
+    }
+}
+
 // shows C9
 #[test]
 fn a_receipt_wakes_who_waits_for_it() {
