@@ -8,7 +8,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use channel::{DialError, Endpoint};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::address::{Lookup, MOST_ADDRESSES, Place};
 use crate::error::{Failure, Failures};
@@ -99,12 +99,46 @@ async fn until_connected(stream: &Stream, limit: Duration) -> io::Result<()> {
         Poll::Ready(Ok(()))
     });
     match connected.await {
-        Some(result) => result,
-        None => Err(io::ErrorKind::TimedOut.into()),
+        Some(result) => result?,
+        None => return Err(io::ErrorKind::TimedOut.into()),
     }
+    // The system took the very port that was dialled for this end of the connection: nobody listens there.
+    // (A connection that is broken already has no peer; whoever uses it hears why.)
+    if tcp
+        .peer_addr()
+        .is_ok_and(|peer| tcp.local_addr().is_ok_and(|own| own == peer))
+    {
+        // So that whoever is to listen there gets the port.
+        SockRef::from(tcp).set_linger(Some(Duration::ZERO))?;
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(())
 }
 
 fn is_under_way(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
         || error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A port that nobody listens at refuses, also if it happens to be the one that the system gives to whoever
+    // dials it; and it is free afterwards.
+    #[test]
+    fn a_socket_that_reached_itself_was_refused() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        socket.bind(&any.into()).unwrap();
+        let own = socket.local_addr().unwrap();
+        socket.connect(&own).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let stream = Stream::new(TcpStream::from(socket));
+        let reached = until_connected(&stream, Duration::from_secs(30));
+        let error = futures_lite::future::block_on(reached).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        drop(stream);
+        std::net::TcpListener::bind(own.as_socket().unwrap()).unwrap();
+    }
 }
