@@ -61,6 +61,7 @@ mod control;
 mod inbound;
 mod linger;
 mod outbound;
+mod parcel;
 mod shared;
 mod sink;
 mod source;

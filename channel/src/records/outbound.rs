@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
 use super::inbound::Failure;
+use super::parcel::Parcel;
 use super::{
     ABORTED, ENDED, FINISHED, LEFT, LOST, PEER_ABORTED, SEALED, SOURCE_DROPPED, STOPPED, Shared,
     not_connected,
@@ -110,7 +111,7 @@ impl Outbound {
         }
     }
 
-    /// Takes at most one record's worth of `bufs`, which hold at least one byte.
+    /// Takes some of `bufs`, which hold at least one byte.
     pub(super) fn poll_write(
         &mut self,
         shared: &Shared,
@@ -145,7 +146,7 @@ impl Outbound {
                 len
             }
             None => {
-                let len = ready!(self.poll_record(cx, bufs))?;
+                let len = ready!(self.poll_records(cx, bufs, len))?;
                 if !self.coalescing.is_zero() {
                     self.wrote(shared, Instant::now());
                 }
@@ -185,19 +186,28 @@ impl Outbound {
         self.read_before = shared.read.load(Ordering::Relaxed);
     }
 
-    /// Sends at most one record's worth of `bufs`, while nothing is pending.
-    fn poll_record(
+    /// Sends of `bufs`, `len` bytes in all, while nothing is pending: one record, or several at once.
+    fn poll_records(
         &mut self,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
+        len: usize,
     ) -> Poll<io::Result<usize>> {
+        if len > MAX_RECORD {
+            let parcel = Parcel::new(bufs);
+            return parcel.with(|slices| {
+                let taken = ready!(self.poll_carrier(cx, slices))?;
+                let (payload, begun) = parcel.begun(taken);
+                self.backlog.keep(&slices[..begun], taken);
+                Poll::Ready(Ok(payload))
+            });
+        }
         let mut slices = [IoSlice::new(&[]); SLICES];
         let (mut used, mut len) = (1, 0);
         for buf in bufs.iter().filter(|buf| !buf.is_empty()) {
-            if used == SLICES || len == MAX_RECORD {
+            if used == SLICES {
                 break;
             }
-            let buf = &buf[..buf.len().min(MAX_RECORD - len)];
             slices[used] = IoSlice::new(buf);
             used += 1;
             len += buf.len();

@@ -188,7 +188,7 @@ fn a_full_carrier_takes_nothing_and_says_so() {
 
 // shows C2
 #[test]
-fn one_read_takes_many_records_and_one_write_is_one_record() {
+fn one_read_takes_many_records_and_a_small_write_is_one() {
     let (mut a, mut b) = pair(1024, usize::MAX);
     for byte in 0..50u8 {
         write_all(&mut *a.sink, &[byte]).unwrap();
@@ -197,18 +197,48 @@ fn one_read_takes_many_records_and_one_write_is_one_record() {
     assert_eq!(read(&mut *b.source, 40).unwrap().len(), 10);
 
     let (mut a, mut bare) = half_bare(1 << 18);
-    let big = vec![1; MAX_RECORD + 1];
-    let n = a
-        .sink
-        .write(&[IoSlice::new(b"x"), IoSlice::new(&big)], None);
-    assert_eq!(n.unwrap(), MAX_RECORD);
     let small = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"c")];
     assert_eq!(a.sink.write(&small, None).unwrap(), 3);
     assert_eq!(a.sink.write(&[IoSlice::new(b"")], None).unwrap(), 0);
     drop(a);
     let wire = received(&mut *bare.source);
-    assert_eq!(wire[..5], *b"D\x01\0\0x");
-    assert_eq!(wire[4 + MAX_RECORD..][..7], *b"D\0\0\x03abc");
+    assert_eq!(wire[..7], *b"D\0\0\x03abc");
+}
+
+// shows C1, C2: a large write leaves in several records at once, wherever the carrier cuts it.
+#[test]
+fn a_large_write_is_many_records() {
+    let all = pattern(10 * MAX_RECORD + 77);
+    for cuts in [
+        &[][..],
+        &[1, MAX_RECORD, MAX_RECORD + 1],
+        &[MAX_RECORD, 2 * MAX_RECORD],
+        &[5, 6, 7, 8, 9, 500, 3 * MAX_RECORD - 1],
+    ] {
+        let mut slices = Vec::new();
+        let mut rest = &all[..];
+        for &cut in cuts {
+            let (slice, behind) = rest.split_at(cut);
+            slices.extend([IoSlice::new(slice), IoSlice::new(b"")]);
+            rest = behind;
+        }
+        slices.push(IoSlice::new(rest));
+        for room in [1 << 21, 1 << 17, 1 << 16] {
+            let (mut a, mut b) = pair(room, usize::MAX);
+            let n = a.sink.write(&slices, None).unwrap();
+            assert!(n > MAX_RECORD || room < 1 << 17, "{n} of {room}");
+            assert_eq!(a.control.totals().written, n as u64);
+            drop(a.sink);
+            let mut got = Vec::new();
+            loop {
+                match read(&mut *b.source, 1 << 16).unwrap() {
+                    bytes if bytes.is_empty() => break,
+                    bytes => got.extend(bytes),
+                }
+            }
+            assert!(got == all[..n], "{} of {n} with room for {room}", got.len());
+        }
+    }
 }
 
 // shows C1
