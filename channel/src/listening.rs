@@ -2,19 +2,27 @@
 //! was accepted.
 
 use std::collections::BTreeMap;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use crate::handshake::{Desk, read_hello, receive_connector};
+use crate::pipe::Slot;
 use crate::reception::{Job, sleep_until, spawn, yield_now};
 use crate::transport::{Connection, Listener};
 
 /// After an error of the listener itself (no descriptors left, say) it is asked again after this
 /// long: soon enough for whoever waits, and no busy loop.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
+/// While as many connections as may be are in the middle of their hello, the next one waits in the
+/// transport's backlog until one of them is through, or the oldest has had so long: time for an honest
+/// one to be read in a burst of them, and short enough that silent strangers, who are dropped then, keep
+/// others waiting little.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// Connections taken in one go, before other jobs get their turn.
 const AT_ONCE: u32 = 16;
 
@@ -22,12 +30,32 @@ const AT_ONCE: u32 = 16;
 /// oldest first.
 struct Hellos {
     limit: usize,
-    jobs: Mutex<(u64, BTreeMap<u64, Option<Job>>)>,
+    jobs: Mutex<(u64, BTreeMap<u64, Unfinished>)>,
+    /// The listener's job, while it waits for a place.
+    waiting: Slot,
+}
+
+struct Unfinished {
+    since: Instant,
+    job: Option<Job>,
 }
 
 impl Hellos {
-    fn is_full(&self) -> bool {
-        self.jobs.lock().1.len() >= self.limit
+    /// Waits for a place, or until the oldest has had its time.
+    async fn room(&self) {
+        let mut patience = None;
+        poll_fn(|cx| {
+            self.waiting.set(cx.waker());
+            let jobs = self.jobs.lock();
+            if jobs.1.len() < self.limit {
+                return Poll::Ready(());
+            }
+            let oldest = jobs.1.first_key_value().map(|(_, oldest)| oldest.since);
+            drop(jobs);
+            let until = oldest.and_then(|since| since.checked_add(PATIENCE));
+            Pin::new(patience.insert(sleep_until(until))).poll(cx)
+        })
+        .await;
     }
 
     /// Makes room for one more.
@@ -40,9 +68,10 @@ impl Hellos {
         };
         jobs.0 += 1;
         let number = jobs.0;
-        jobs.1.insert(number, None);
+        let since = Instant::now();
+        jobs.1.insert(number, Unfinished { since, job: None });
         drop(jobs);
-        if let Some((_, Some(job))) = oldest {
+        if let Some(job) = oldest.and_then(|(_, oldest)| oldest.job) {
             tracing::debug!(target: "channel", reason = "too many unfinished hellos", "refuse");
             job.cancel();
         }
@@ -53,8 +82,8 @@ impl Hellos {
     }
 
     fn started(&self, number: u64, job: Job) {
-        if let Some(slot) = self.jobs.lock().1.get_mut(&number) {
-            *slot = Some(job);
+        if let Some(unfinished) = self.jobs.lock().1.get_mut(&number) {
+            unfinished.job = Some(job);
         }
     }
 }
@@ -67,8 +96,9 @@ pub(crate) struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let job = self.hellos.jobs.lock().1.remove(&self.number);
-        drop(job);
+        let removed = self.hellos.jobs.lock().1.remove(&self.number);
+        drop(removed);
+        self.hellos.waiting.wake();
     }
 }
 
@@ -77,6 +107,7 @@ pub(crate) async fn serve(mut listener: Box<dyn Listener>, desk: Desk, plain: Op
     let hellos = Arc::new(Hellos {
         limit: desk.options.max_hellos(),
         jobs: Mutex::default(),
+        waiting: Slot::default(),
     });
     let mut in_a_row = 0;
     loop {
@@ -92,10 +123,7 @@ pub(crate) async fn serve(mut listener: Box<dyn Listener>, desk: Desk, plain: Op
                 match plain {
                     Some(port) => take_plain(connection, &desk, port),
                     None => {
-                        if hellos.is_full() {
-                            // Those that have sent their hello are read before one is dropped.
-                            yield_now().await;
-                        }
+                        hellos.room().await;
                         greet(connection, &hellos, &desk);
                     }
                 }

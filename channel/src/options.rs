@@ -102,8 +102,8 @@ impl Options {
         self
     }
 
-    /// Sets how many connections may be in the middle of their hello at one listener. When one more
-    /// comes, the oldest is dropped.
+    /// Sets how many connections may be in the middle of their hello at one listener. One more
+    /// waits until one of them is through, or until the oldest has had 200 ms: then that is dropped.
     pub fn with_max_hellos(mut self, count: usize) -> Options {
         self.max_hellos = count.max(1);
         self

@@ -154,6 +154,12 @@ impl Spinner {
                 let now = nanos(start.elapsed());
                 let long = now - spun > LONG_YIELD;
                 let found = ready();
+                // The core is in demand, and looks that are system calls are dear: sleep, until a
+                // short sleep shows that this has passed.
+                if !found && self.looks == 1 && now - spun > self.limit {
+                    self.budget = 0;
+                    return false;
+                }
                 // Somebody else ran here, and that was the other side: it needs this core. Somebody
                 // else ran, and it was not: no news. Nobody did: the other side runs elsewhere.
                 if found || !long {
