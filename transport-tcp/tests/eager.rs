@@ -106,18 +106,25 @@ fn a_broker_that_closes_refuses_those_who_wait() {
     assert_eq!(why.kind(), ErrorKind::ConnectionRefused);
 }
 
-// shows B3: one that was lost while it waited is not accepted, if it had written nothing.
+// shows B3, T3: one that was lost while it waited is not accepted, and leaves the line; also if it had
+// written something that nobody has read.
 #[test]
 fn a_connector_that_is_gone_is_not_accepted() {
-    let both = both();
-    let mut socket = std::net::TcpStream::connect(both.at.authority()).unwrap();
-    let mut hello = Hello::new("server", 7);
-    hello.flags = EAGER;
-    let mut bytes = Vec::new();
-    Message::Hello(hello).encode(&mut bytes).unwrap();
-    Message::Go.encode(&mut bytes).unwrap();
-    socket.write_all(&bytes).unwrap();
-    support::eventually("it waits", || both.server.waiting(7).connectors == 1);
-    drop(socket);
-    support::eventually("it is gone", || both.server.waiting(7).connectors == 0);
+    for wrote in [&b""[..], b"\x44\0\0\x05hello"] {
+        let both = both();
+        let mut socket = std::net::TcpStream::connect(both.at.authority()).unwrap();
+        let mut hello = Hello::new("server", 7);
+        hello.flags = EAGER;
+        let mut bytes = Vec::new();
+        Message::Hello(hello).encode(&mut bytes).unwrap();
+        Message::Go.encode(&mut bytes).unwrap();
+        bytes.extend_from_slice(wrote);
+        socket.write_all(&bytes).unwrap();
+        support::eventually("it waits", || both.server.waiting(7).connectors == 1);
+        match wrote {
+            [] => drop(socket),
+            _ => support::foreign::reset(socket),
+        }
+        support::eventually("it is gone", || both.server.waiting(7).connectors == 0);
+    }
 }

@@ -1,8 +1,8 @@
 //! The acceptor's side of the handshake: jobs on the reception thread.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use super::{Failed, receive, send};
 use crate::broker::BrokerInner;
 use crate::listening::Entered;
 use crate::options::Options;
-use crate::reception::{within, yield_now};
+use crate::reception::{Sleep, sleep_until, within, yield_now};
 use crate::records;
 use crate::table::{Closed, RemoteTicket, Table};
-use crate::transport::{Carrier, Connection, Source};
+use crate::transport::{Carrier, Connection};
 use crate::wire::hello::{
     EAGER, Hello, HelloDecoder, Message, Refusal, Refused, Role, Version, Welcome,
 };
@@ -143,7 +143,7 @@ pub(crate) async fn receive_connector(
             Ok(Some(ticket)) => {
                 entered = None;
                 let eager = hello.flags & EAGER != 0;
-                match welcomed(&mut *connection.source, &ticket, eager).await {
+                match welcomed(&mut connection, &ticket, eager).await {
                     Waited::Withdrawn => return,
                     Waited::Welcome => {
                         let welcome = desk.welcome(hello.port);
@@ -210,6 +210,10 @@ async fn answered(
     matches!(answer, Some(Ok(Message::Go)))
 }
 
+/// A connector whose first bytes hide what happens to it is asked after so often: one that was reset or
+/// whose host has vanished must not keep its place, and its descriptor, until somebody accepts.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
 enum Waited {
     Welcome,
     Withdrawn,
@@ -217,13 +221,26 @@ enum Waited {
     TooEager,
 }
 
-/// Waits for an acceptor, and meanwhile for news of the connector; if that is `eager`, for nothing but
-/// the end or a loss ahead of its first bytes.
-async fn welcomed(source: &mut dyn Source, ticket: &RemoteTicket, eager: bool) -> Waited {
+/// Waits for an acceptor, and meanwhile for news of the connector. An `eager` one may send its first bytes;
+/// behind them its loss is found by asking, and its orderly end by whoever accepts it.
+async fn welcomed(connection: &mut Connection, ticket: &RemoteTicket, eager: bool) -> Waited {
+    let mut pause: Option<Sleep> = None;
     poll_fn(|cx: &mut Context<'_>| {
-        match source.poll_fill(cx) {
+        match connection.source.poll_fill(cx) {
             Poll::Pending => {}
-            Poll::Ready(Ok(1..)) if eager => {}
+            Poll::Ready(Ok(1..)) if eager => loop {
+                let next = || sleep_until(Instant::now().checked_add(ASK_EVERY));
+                if Pin::new(pause.get_or_insert_with(next))
+                    .poll(cx)
+                    .is_pending()
+                {
+                    break;
+                }
+                if connection.control.peer_gone() {
+                    return Poll::Ready(Waited::Withdrawn);
+                }
+                pause = None;
+            },
             Poll::Ready(Ok(1..)) => return Poll::Ready(Waited::TooEager),
             Poll::Ready(_) => return Poll::Ready(Waited::Withdrawn),
         }
