@@ -183,3 +183,54 @@ mod alarm {
         }
     }
 }
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Long enough for any machine; only a failing test waits for it.
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    fn quiet() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (near, listener.accept().unwrap().0)
+    }
+
+    fn sleep(bed: &Bed, socket: &TcpStream, limit: Duration) -> io::ErrorKind {
+        let until = Instant::now() + limit;
+        let slept = bed.sleep(socket, Ready::Inbound, Some(until)).unwrap();
+        let kind = slept.unwrap_err().kind();
+        assert_eq!(kind == io::ErrorKind::TimedOut, Instant::now() >= until);
+        kind
+    }
+
+    // shows C4: no call is lost, whenever it comes, and each ends one sleep.
+    #[test]
+    fn a_call_ends_the_sleep_under_way_or_else_the_next() {
+        let (socket, _other) = quiet();
+        let bed = Arc::new(Bed::default());
+        let short = Duration::from_millis(1);
+        bed.call();
+        bed.call();
+        assert_eq!(sleep(&bed, &socket, LIMIT), io::ErrorKind::Interrupted);
+        assert_eq!(sleep(&bed, &socket, short), io::ErrorKind::TimedOut);
+        for _ in 0..100 {
+            let calling = bed.clone();
+            let caller = thread::spawn(move || calling.call());
+            assert_eq!(sleep(&bed, &socket, LIMIT), io::ErrorKind::Interrupted);
+            caller.join().unwrap();
+            // Neither the flag nor the event is left over, here or for another socket.
+            assert_eq!(sleep(&bed, &socket, short), io::ErrorKind::TimedOut);
+            assert_eq!(
+                sleep(&Bed::default(), &socket, short),
+                io::ErrorKind::TimedOut
+            );
+        }
+    }
+}
