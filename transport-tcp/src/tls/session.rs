@@ -2,7 +2,7 @@
 
 mod step;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io::IoSlice;
 

@@ -1,5 +1,8 @@
 //! The inbound half.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, IoSliceMut};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -140,6 +143,19 @@ impl Ahead {
         Tried::Again
     }
 
+    /// Ready when another try is worth it. What another thread has taken in meanwhile is no news of the
+    /// system's any more.
+    fn poll_inbound(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = &self.stream;
+        // Before the look: whoever takes something in from now on, or this one's place at the socket,
+        // wakes it.
+        stream.wakers.reader.set(cx.waker());
+        match stream.socket.poll_inbound(cx) {
+            Poll::Pending if stream.has_received() => Poll::Ready(Ok(())),
+            poll => poll,
+        }
+    }
+
     /// Ready when the other thread is through.
     fn poll_elsewhere(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream.wakers.reader.set(cx.waker());
@@ -160,7 +176,7 @@ impl Source for TlsSource {
         loop {
             match self.ahead.attempt() {
                 Tried::Over(result) => return Poll::Ready(result),
-                Tried::Nothing => ready!(self.ahead.stream.socket.poll_inbound(cx))?,
+                Tried::Nothing => ready!(self.ahead.poll_inbound(cx))?,
                 Tried::Elsewhere => ready!(self.ahead.poll_elsewhere(cx))?,
                 Tried::Again => {
                     cx.waker().wake_by_ref();

@@ -370,6 +370,12 @@ impl TlsStream {
         }
     }
 
+    /// Whether something lies ready for the reader that it need not ask the system for.
+    pub(super) fn has_received(&self) -> bool {
+        let Inner { session, stash, .. } = &*self.inner.lock();
+        !stash.is_empty() || session.has_ended() || session.failure().is_some()
+    }
+
     /// Whether another thread is in the middle of receiving; then it wakes all when it is through.
     pub(super) fn is_receiving(&self) -> bool {
         let mut inner = self.inner.lock();

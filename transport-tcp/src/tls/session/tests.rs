@@ -3,7 +3,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use super::*;
 use crate::tls::{Credentials, Pem};
 
-fn pair() -> (Session, Session) {
+/// A client and a server that trust each other.
+pub(in crate::tls) fn sides() -> (Side, Side) {
     let mut authority = CertificateParams::new(vec![]).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
@@ -20,10 +21,12 @@ fn pair() -> (Session, Session) {
     let name = "box".try_into().unwrap();
     let client = UnbufferedClientConnection::new(client, name).unwrap();
     let server = UnbufferedServerConnection::new(server).unwrap();
-    let mut sides = (
-        Session::new(Side::Client(client)),
-        Session::new(Side::Server(server)),
-    );
+    (Side::Client(client), Side::Server(server))
+}
+
+fn pair() -> (Session, Session) {
+    let (client, server) = sides();
+    let mut sides = (Session::new(client), Session::new(server));
     sides.0.start();
     sides
 }
