@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::address::{Lookup, MOST_ADDRESSES, Place};
 use crate::error::{Failure, Failures};
+use crate::reactor;
 use crate::settings::Settings;
 use crate::stream::Stream;
 use crate::timer::within;
@@ -70,6 +71,7 @@ async fn find(host: &str, port: u16, lookup: &Lookup) -> io::Result<Vec<SocketAd
 }
 
 async fn connect(address: SocketAddr, settings: &Settings) -> io::Result<Stream> {
+    reactor::start()?;
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,

@@ -150,6 +150,12 @@ impl Drop for Registration {
 
 static REACTOR: OnceLock<Reactor> = OnceLock::new();
 
+/// Sees to it that there is a reactor: a connection that is opened after this can be waited for whatever the
+/// process runs out of.
+pub(crate) fn start() -> io::Result<()> {
+    Reactor::get().map(drop)
+}
+
 impl Reactor {
     fn get() -> io::Result<&'static Reactor> {
         if let Some(reactor) = REACTOR.get() {
