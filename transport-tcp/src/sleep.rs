@@ -16,6 +16,12 @@ pub(crate) enum Ready {
     Inbound,
 }
 
+/// Has what this thread needs for a sleep made with its first blocking call, whether that sleeps or not:
+/// how many descriptors a program has does not depend on how lucky it is.
+pub(crate) fn prepare() {
+    let _ = alarm::with(|_| ());
+}
+
 /// Where the blocking calls of one direction of a connection sleep, one at a time.
 #[derive(Default)]
 pub(crate) struct Bed(Mutex<Sleeper>);

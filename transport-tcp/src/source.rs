@@ -10,6 +10,7 @@ use channel::transport::Source;
 use channel::wait::Spinner;
 
 use crate::buffer::{Buffer, Scratch};
+use crate::sleep;
 use crate::socket::Socket;
 use crate::state::{ENDED, LOST, lost};
 
@@ -51,6 +52,7 @@ impl TcpSource {
         until: Option<Instant>,
         mut read: impl FnMut(&Socket) -> io::Result<usize>,
     ) -> io::Result<usize> {
+        sleep::prepare();
         let mut slept = Ok(());
         loop {
             let mut result = attempt(&self.socket, &mut read);

@@ -14,6 +14,7 @@ use channel::{Endpoint, Spin, wait};
 
 use super::stream::{PATIENCE, Received, TlsStream};
 use crate::buffer::{Buffer, READ_AHEAD, Scratch};
+use crate::sleep;
 use crate::state::ENDED;
 
 /// At least so much is taken in at once: a whole record, and the longest message of the protocol that is
@@ -220,10 +221,12 @@ impl Source for TlsSource {
             return Ok(filled);
         }
         self.block_established(until)?;
+        sleep::prepare();
         let mut slept = Ok(());
         loop {
             let mut tried = self.ahead.attempt();
             if matches!(tried, Tried::Nothing) && slept.is_ok() {
+                self.ahead.stream.socket.leave_reactor();
                 self.spinner.spin(until, || {
                     tried = self.ahead.attempt();
                     !matches!(tried, Tried::Nothing)
