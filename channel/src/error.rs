@@ -146,7 +146,8 @@ pub enum ConnectError {
     },
     /// What answered does not speak this protocol.
     #[error(
-        "{endpoint} does not answer as a broker: {reason}; is it a plain service (then use +plain)?"
+        "{endpoint} does not answer as a broker: {reason}; does it speak another scheme, such as `tls:`, or \
+         is it a plain service (then use +plain)?"
     )]
     Protocol {
         /// The endpoint.

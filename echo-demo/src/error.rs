@@ -22,8 +22,8 @@ pub enum Error {
     NobodyElse { at: Endpoint },
 
     #[error(
-        "{at} can be reached from inside this process only, and --spawn starts a second one: leave it \
-         out, or add --transport tcp"
+        "{at} can be reached from inside this process only, and --spawn starts a second one: leave --spawn \
+         out, or take another transport, as in --transport tcp"
     )]
     NoSecondProcess { at: Endpoint },
 

@@ -40,7 +40,7 @@
 //! The process's one background thread, that of [`channel`], waits for the events of sockets in whose behalf
 //! nobody blocks. It also takes over connections that were dropped or disconnected before their peer had
 //! ended its stream: a socket that is closed with unread bytes sends a reset, and that destroys bytes which
-//! were written before (SPEC C8). It reads and discards until the peer's end, for [`Options::linger`] at most.
+//! were written before. It reads and discards until the peer's end, for [`Options::linger`] at most.
 //!
 //! [`Options::linger`]: channel::Options::linger
 #![forbid(unsafe_code)]

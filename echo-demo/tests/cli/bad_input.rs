@@ -71,8 +71,12 @@ fn bad_input_is_told_with_what_to_do_next() {
         (&["-t", "tcp://127.0.0.1:7"], 2, "as --endpoint"),
         (&["-t", "TCP"], 2, "lower-case"),
         (&["test", "-t", "shm"], 1, "known here: mem, tcp, tls"),
-        (&["test", "--spawn"], 1, "add --transport tcp"),
-        (&["load", "--spawn", "-t", "tcp,mem"], 1, "leave it out"),
+        (&["test", "--spawn"], 1, "as in --transport tcp"),
+        (
+            &["load", "--spawn", "-t", "tcp,mem"],
+            1,
+            "leave --spawn out",
+        ),
         (&["test", "-t", "mem,tcp"], 1, "takes one"),
         (
             &["client", "-e", "mem://a", "-e", "mem://b"],

@@ -144,11 +144,20 @@ fn of_certificate(error: CertificateError) -> TlsError {
             expected: expected.to_str().into_owned(),
             presented: match &presented[..] {
                 [] => "no name at all".into(),
-                names => names.join(", "),
+                names => {
+                    let names: Vec<_> = names.iter().map(|name| bare(name)).collect();
+                    names.join(", ")
+                }
             },
         },
         error => TlsError::BadCertificate(error.to_string()),
     }
+}
+
+/// The library writes `DnsName("box")` and `IpAddress(::1)`.
+fn bare(name: &str) -> &str {
+    let inside = name.split_once('(').and_then(|(_, n)| n.strip_suffix(')'));
+    inside.unwrap_or(name).trim_matches('"')
 }
 
 fn of_alert(alert: AlertDescription) -> TlsError {

@@ -48,7 +48,7 @@ pub enum CredentialsError {
     },
     /// Something is needed that neither the program nor the endpoint gives.
     #[error(
-        "option `{0}` is missing: give it in the endpoint (`?ca=ca.pem&cert=me.pem&key=me.key`), or \
+        "no `{0}` was given: name the files in the endpoint (`?ca=ca.pem&cert=me.pem&key=me.key`), or \
          give the program its credentials"
     )]
     Missing(&'static str),
