@@ -96,6 +96,19 @@ impl Control for Manual {
     }
 }
 
+/// Breaks with its test, so that nothing of it lingers: others wait for that.
+impl Drop for Manual {
+    fn drop(&mut self) {
+        for line in [&self.inbound, &self.outbound] {
+            let mut line = line.lock();
+            line.broken = Some(io::ErrorKind::ConnectionReset);
+            let waker = line.waker.take();
+            drop(line);
+            waker.into_iter().for_each(Waker::wake);
+        }
+    }
+}
+
 impl Manual {
     fn connection(&self) -> Connection {
         let connection = Connection {
