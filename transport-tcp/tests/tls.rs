@@ -185,6 +185,21 @@ fn certificates_that_have_expired() {
     assert!(error.to_string().contains("expired"), "{error}");
 }
 
+// shows T3: on either side.
+#[test]
+fn a_certificate_of_an_authority() {
+    let one = Authority::new("one");
+    let (good, bad) = (
+        one.credentials(&one.identity()),
+        one.credentials(&one.of_an_authority()),
+    );
+    let (error, reason) = refused(&bad, &good, None);
+    assert!(matches!(reason, TlsError::BadCertificate(_)), "{error}");
+    assert!(error.to_string().contains("an authority's"), "{error}");
+    let (error, reason) = refused(&good, &bad, None);
+    assert!(matches!(reason, TlsError::Refused(_)), "{error}");
+}
+
 // shows T3, C5: a half-close, and much in both directions at once.
 #[test]
 fn both_directions_at_once() {

@@ -150,6 +150,13 @@ fn of_certificate(error: CertificateError) -> TlsError {
                 }
             },
         },
+        // The library below has no name of its own for it that reaches here.
+        Other(error) if format!("{error:?}").contains("CaUsedAsEndEntity") => {
+            TlsError::BadCertificate(
+                "it is an authority's own (CA:TRUE); let that authority sign one for the peer"
+                    .into(),
+            )
+        }
         error => TlsError::BadCertificate(error.to_string()),
     }
 }

@@ -49,6 +49,13 @@ impl Authority {
         })
     }
 
+    /// One that is an authority's, as that of a hurried trial is, which signs itself.
+    pub fn of_an_authority(&self) -> Identity {
+        self.identity_with(&["127.0.0.1"], |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        })
+    }
+
     fn identity_with(&self, names: &[&str], change: impl Fn(&mut CertificateParams)) -> Identity {
         let mut params = CertificateParams::new(vec![]).unwrap();
         for name in names {
