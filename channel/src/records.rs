@@ -88,8 +88,8 @@ use sink::RecordSink;
 use source::RecordSource;
 
 /// Puts the record layer on a bare byte stream, after its handshake. Bytes that the source has read
-/// ahead belong to the records. `ahead` leaves before all records: together with the first if that comes
-/// soon, or when this side waits for bytes.
+/// ahead belong to the records. `ahead` leaves before all records: together with the first, or when this
+/// side waits for bytes or ends. It is nothing that anybody waits for by itself.
 ///
 /// A connection that is native already is passed on as it is.
 pub(crate) fn wrap(connection: Connection, options: &Options, ahead: Vec<u8>) -> Connection {
@@ -119,8 +119,6 @@ pub(crate) fn wrap(connection: Connection, options: &Options, ahead: Vec<u8>) ->
     });
     if holds && options.coalescing().is_zero() {
         shared.send_held();
-    } else if holds {
-        shared.linger_on(shared.outbound.lock());
     }
     Connection {
         source: Box::new(RecordSource::new(shared.clone(), interrupter)),

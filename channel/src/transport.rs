@@ -128,6 +128,16 @@ pub trait Sink: Send {
     fn poll_write(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>])
     -> Poll<io::Result<usize>>;
 
+    /// Like [`poll_write`](Sink::poll_write), with the promise that [`finish`](Sink::finish) follows at once
+    /// when all of `bufs` is taken: the end may leave together with them.
+    fn poll_write_last(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write(cx, bufs)
+    }
+
     /// Passes on to the carrier whatever the sink itself still holds.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 

@@ -18,13 +18,12 @@ impl TcpSink {
     pub(crate) fn new(socket: Arc<Socket>) -> TcpSink {
         TcpSink { socket }
     }
-}
 
-impl Sink for TcpSink {
-    fn poll_write(
+    fn poll_with(
         &mut self,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
+        write: impl Fn(&Socket, &[IoSlice<'_>]) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         let state = &*self.socket.state;
         // A write of the system's from empty slices alone says nothing.
@@ -36,7 +35,7 @@ impl Sink for TcpSink {
             let Some(first) = first else {
                 return Poll::Ready(Ok(0));
             };
-            match self.socket.write(&bufs[first..]) {
+            match write(&self.socket, &bufs[first..]) {
                 Ok(n) => {
                     state.count_written(n);
                     return Poll::Ready(Ok(n));
@@ -58,6 +57,24 @@ impl Sink for TcpSink {
                 },
             }
         }
+    }
+}
+
+impl Sink for TcpSink {
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(cx, bufs, Socket::write)
+    }
+
+    fn poll_write_last(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(cx, bufs, Socket::write_last)
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -110,6 +110,19 @@ impl Socket {
         )?)
     }
 
+    /// As [`write`](Socket::write), where the end of the stream follows at once: on Linux the two leave in
+    /// one packet.
+    pub(crate) fn write_last(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if let [buf] = bufs {
+            use rustix::net::{SendFlags, send};
+
+            let flags = SendFlags::NOSIGNAL | SendFlags::MORE;
+            return Ok(send(self.stream.get_ref(), buf, flags)?);
+        }
+        self.write(bufs)
+    }
+
     /// Ready when a read is worth another try: bytes came, or something happened to the connection.
     ///
     /// The reactor knows one waker inbound. If whoever discards comes at this moment, the two replace each

@@ -196,7 +196,7 @@ impl Outbound {
         if len > MAX_RECORD {
             let parcel = Parcel::new(bufs);
             return parcel.with(|slices| {
-                let taken = ready!(self.poll_carrier(cx, slices))?;
+                let taken = ready!(self.poll_carrier(cx, slices, false))?;
                 let (payload, begun) = parcel.begun(taken);
                 self.backlog.keep(&slices[..begun], taken);
                 Poll::Ready(Ok(payload))
@@ -215,7 +215,7 @@ impl Outbound {
         let header = encode_data(len);
         slices[0] = IoSlice::new(&header);
 
-        let taken = ready!(self.poll_carrier(cx, &slices[..used]))?;
+        let taken = ready!(self.poll_carrier(cx, &slices[..used], false))?;
         // The header has promised the payload: what the carrier left must follow, whatever the
         // user does next, so it is ours now.
         self.backlog.keep(&slices[..used], taken);
@@ -226,7 +226,9 @@ impl Outbound {
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.backlog.is_empty() {
             let mut backlog = std::mem::take(&mut self.backlog);
-            let poll = self.poll_carrier(cx, &[IoSlice::new(backlog.next())]);
+            // The carrier's end, below, comes right behind it.
+            let last = self.end && self.receipt && !self.finished;
+            let poll = self.poll_carrier(cx, &[IoSlice::new(backlog.next())], last);
             if self.failed.is_none() {
                 self.backlog = backlog;
             }
@@ -267,6 +269,7 @@ impl Outbound {
         &mut self,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
+        last: bool,
     ) -> Poll<io::Result<usize>> {
         if let Some(failure) = &self.failed {
             return Poll::Ready(Err(failure.error()));
@@ -275,7 +278,11 @@ impl Outbound {
             return Poll::Ready(Err(not_connected("the connection is closed")));
         };
         self.calls = self.calls.wrapping_add(1);
-        let failure = match ready!(sink.poll_write(cx, bufs)) {
+        let poll = match last {
+            true => sink.poll_write_last(cx, bufs),
+            false => sink.poll_write(cx, bufs),
+        };
+        let failure = match ready!(poll) {
             Ok(0) => Failure::new(io::ErrorKind::WriteZero, "the carrier takes no more bytes"),
             Ok(n) => return Poll::Ready(Ok(n)),
             Err(error) => Failure::of_carrier(&error),
