@@ -166,6 +166,7 @@ pub fn kth_fault(
     let scenario: Arc<Scenario> = Arc::new(scenario);
     // Without a fault, and before anything is counted: most of what is made once is made here.
     async_io::block_on(async_io::Timer::after(Duration::from_micros(1)));
+    channel::transport::background::run(async {});
     let (whole, _) = one_run(limits, 0, &scenario);
     whole.unwrap_or_else(|error| panic!("without a fault the scenario failed: {error}"));
     let mut summary = Summary {

@@ -20,6 +20,7 @@ fn leaves_nothing(w: &World, scenario: impl Fn(&Place, usize)) {
     must_be_judged(w);
     let place = w.place_with(&channel::Options::new().with_capacity(4096));
     // What is made once, and kept on purpose, is made here.
+    channel::transport::background::run(async {});
     for way in 0..6 {
         scenario(&place, way);
     }
