@@ -52,7 +52,8 @@ pub struct StillLingering {
 ///
 /// Channels that are open are none of its business, but for writes of theirs that are on their way; if
 /// other threads go on writing, it may take as long as they do.
-/// [`Options::linger`](crate::Options::linger) bounds how long each connection takes.
+/// [`Options::linger`](crate::Options::linger) bounds how long each connection takes; one that was
+/// disconnected takes all of it while its reader still holds bytes that it was lent and has not consumed.
 ///
 /// ```
 /// # use std::time::Duration;

@@ -16,7 +16,8 @@ pub const DEFAULT_HELLO_DEADLINE: Duration = Duration::from_secs(10);
 /// this bounds what strangers can cost to 1 MiB.
 pub const DEFAULT_MAX_HELLOS: usize = 1024;
 
-/// How many connectors of other processes may wait at one broker for somebody to accept them.
+/// How many connectors of other processes may wait at one broker for somebody to accept them. One costs
+/// a descriptor and about 1 KiB, and an [eager](Options::with_eager) one up to 64 KiB of its first bytes.
 pub const DEFAULT_MAX_WAITING: usize = 16 * 1024;
 
 /// Writes that follow each other within this time leave together, over bare byte streams: well above the

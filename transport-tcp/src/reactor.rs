@@ -148,7 +148,7 @@ impl Drop for Registration {
     }
 }
 
-static REACTOR: OnceLock<Reactor> = OnceLock::new();
+static REACTOR: OnceLock<&'static Reactor> = OnceLock::new();
 
 /// Sees to it that there is a reactor: a connection that is opened after this can be waited for whatever the
 /// process runs out of.
@@ -161,14 +161,16 @@ impl Reactor {
         if let Some(reactor) = REACTOR.get() {
             return Ok(reactor);
         }
-        static STARTING: Mutex<()> = Mutex::new(());
-        let starting = STARTING.lock();
-        if REACTOR.get().is_some() {
-            drop(starting);
-            return Self::get();
+        // Made once; it is everybody's as soon as a thread waits for its events.
+        static MADE: Mutex<Option<&'static Reactor>> = Mutex::new(None);
+        let mut made = MADE.lock();
+        if let Some(reactor) = REACTOR.get() {
+            return Ok(reactor);
         }
-        let reactor = Reactor::new()?;
-        let reactor = REACTOR.get_or_init(|| reactor);
+        let reactor = match *made {
+            Some(reactor) => reactor,
+            None => made.insert(Box::leak(Box::new(Reactor::new()?))),
+        };
         if !background::sleep_in(reactor) {
             std::thread::Builder::new()
                 .name("tcp-reactor".into())
@@ -178,7 +180,7 @@ impl Reactor {
                     }
                 })?;
         }
-        Ok(reactor)
+        Ok(REACTOR.get_or_init(|| reactor))
     }
 
     fn new() -> io::Result<Reactor> {

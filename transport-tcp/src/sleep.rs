@@ -10,12 +10,6 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-/// What a blocking call waits for.
-#[derive(Clone, Copy)]
-pub(crate) enum Ready {
-    Inbound,
-}
-
 /// Has what this thread needs for a sleep made with its first blocking call, whether that sleeps or not:
 /// how many descriptors a program has does not depend on how lucky it is.
 pub(crate) fn prepare() {
@@ -49,12 +43,11 @@ impl Bed {
         std::mem::take(&mut self.0.lock().called)
     }
 
-    /// Sleeps until the socket is ready; `Interrupted` if somebody calls, `TimedOut` when `until` has
+    /// Sleeps until a read is worth a try; `Interrupted` if somebody calls, `TimedOut` when `until` has
     /// passed. `None` if this cannot be done here.
     pub(crate) fn sleep(
         &self,
         socket: &TcpStream,
-        ready: Ready,
         until: Option<Instant>,
     ) -> Option<io::Result<()>> {
         alarm::with(|alarm| {
@@ -64,7 +57,7 @@ impl Bed {
             }
             sleeper.alarm = Some(alarm.clone());
             drop(sleeper);
-            let slept = alarm.wait(socket, ready, until);
+            let slept = alarm.wait(socket, until);
             let mut sleeper = self.0.lock();
             sleeper.alarm = None;
             let called = std::mem::take(&mut sleeper.called);
@@ -90,8 +83,6 @@ mod alarm {
 
     use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
     use rustix::io::{Errno, read, write};
-
-    use super::Ready;
 
     /// One thread's own event.
     #[derive(Clone)]
@@ -125,16 +116,8 @@ mod alarm {
             let _ = read(&self.0, &mut [0; 8]);
         }
 
-        /// Until the socket is ready or this rings.
-        pub(super) fn wait(
-            &self,
-            socket: &TcpStream,
-            ready: Ready,
-            until: Option<Instant>,
-        ) -> io::Result<()> {
-            let flags = match ready {
-                Ready::Inbound => PollFlags::IN,
-            };
+        /// Until there is something to read, or this rings.
+        pub(super) fn wait(&self, socket: &TcpStream, until: Option<Instant>) -> io::Result<()> {
             loop {
                 let limit = match until {
                     None => None,
@@ -144,7 +127,7 @@ mod alarm {
                     }
                 };
                 let mut fds = [
-                    PollFd::new(socket, flags),
+                    PollFd::new(socket, PollFlags::IN),
                     PollFd::new(&self.0, PollFlags::IN),
                 ];
                 match poll(&mut fds, limit.as_ref()) {
@@ -166,8 +149,6 @@ mod alarm {
     use std::net::TcpStream;
     use std::time::Instant;
 
-    use super::Ready;
-
     #[derive(Clone)]
     pub(super) enum Alarm {}
 
@@ -184,7 +165,7 @@ mod alarm {
             match *self {}
         }
 
-        pub(super) fn wait(&self, _: &TcpStream, _: Ready, _: Option<Instant>) -> io::Result<()> {
+        pub(super) fn wait(&self, _: &TcpStream, _: Option<Instant>) -> io::Result<()> {
             match *self {}
         }
     }
@@ -210,7 +191,7 @@ mod tests {
 
     fn sleep(bed: &Bed, socket: &TcpStream, limit: Duration) -> io::ErrorKind {
         let until = Instant::now() + limit;
-        let slept = bed.sleep(socket, Ready::Inbound, Some(until)).unwrap();
+        let slept = bed.sleep(socket, Some(until)).unwrap();
         let kind = slept.unwrap_err().kind();
         assert_eq!(kind == io::ErrorKind::TimedOut, Instant::now() >= until);
         kind

@@ -13,7 +13,6 @@ use crate::buffer::{READ_AHEAD, Scratch};
 use crate::closer;
 use crate::seats::Seat;
 use crate::sink::TcpSink;
-use crate::sleep::Ready;
 use crate::source::TcpSource;
 use crate::state::{
     DISCARDING, FINISHED, LEFT, LOST, PEER_CLOSED, SINK_DROPPED, SOURCE_DROPPED, State,
@@ -144,10 +143,7 @@ impl Socket {
     /// `TimedOut` when `until` has passed.
     pub(crate) fn wait_inbound(&self, until: Option<Instant>) -> io::Result<()> {
         let state = &*self.state;
-        if let Some(slept) = state
-            .reading
-            .sleep(self.stream.get_ref(), Ready::Inbound, until)
-        {
+        if let Some(slept) = state.reading.sleep(self.stream.get_ref(), until) {
             return slept;
         }
         wait::block(until, |cx| {
