@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 
 use channel::transport::Lingering;
 use channel::transport::background::{self, Sleep};
+use transport_reactor::after;
 
 use crate::socket::{Discarded, Socket};
-use crate::timer::after;
 
 /// Connections that may be closing at once; what closes beyond that is cut short. As many as a process
 /// may have sensibly, at some 500 bytes each; it bounds what peers that never end can hold.

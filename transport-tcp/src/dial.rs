@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use channel::{DialError, Endpoint};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use transport_reactor::within;
 
 use crate::address::{Lookup, MOST_ADDRESSES, Place};
 use crate::error::{Failure, Failures};
-use crate::reactor;
 use crate::settings::Settings;
-use crate::stream::Stream;
-use crate::timer::within;
+use crate::socket::Stream;
 
 /// What `secure` makes of a connected stream, which is in non-blocking mode: an address counts as reached
 /// once it has. Dropping the future cancels; a look-up that is under way then ends unheard on its thread.
@@ -71,7 +70,7 @@ async fn find(host: &str, port: u16, lookup: &Lookup) -> io::Result<Vec<SocketAd
 }
 
 async fn connect(address: SocketAddr, settings: &Settings) -> io::Result<Stream> {
-    reactor::start()?;
+    transport_reactor::start()?;
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,

@@ -46,13 +46,11 @@
 #![forbid(unsafe_code)]
 
 mod address;
-mod alarm_clock;
 mod buffer;
 mod closer;
 mod dial;
 mod error;
 mod listener;
-mod reactor;
 mod seats;
 mod settings;
 mod sink;
@@ -60,8 +58,6 @@ mod sleep;
 mod socket;
 mod source;
 mod state;
-mod stream;
-mod timer;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;

@@ -13,13 +13,12 @@ use channel::transport::{Connection, Listener};
 use channel::{Endpoint, ListenError, Options};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use transport_reactor::{Watched, after};
 
 use crate::address::{Lookup, Place, any};
 use crate::seats::{Seat, Seats};
 use crate::settings::Settings;
-use crate::socket::connection;
-use crate::stream::{Stream, Watched};
-use crate::timer::after;
+use crate::socket::{Stream, connection};
 
 /// When the process or the system has run out of something (descriptors, say), the next connection is taken
 /// in after so long: soon enough for whoever waits in the backlog, and no busy loop.

@@ -1,13 +1,14 @@
 //! One connected socket: what its halves, its control and its closing do with it.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use channel::transport::{Carrier, Connection, Control, Disconnect, Totals};
 use channel::{Endpoint, Options, wait};
+use transport_reactor::Watched;
 
 use crate::buffer::{READ_AHEAD, Scratch};
 use crate::closer;
@@ -17,7 +18,6 @@ use crate::source::TcpSource;
 use crate::state::{
     DISCARDING, FINISHED, LEFT, LOST, PEER_CLOSED, SINK_DROPPED, SOURCE_DROPPED, State,
 };
-use crate::stream::Stream;
 
 /// Discarded on the thread that closes, before the background takes over: most connections have
 /// nothing left, or a little.
@@ -26,6 +26,9 @@ const DISCARDED_AT_ONCE: usize = 4;
 /// Slices that one vectored write takes; more are left for the next. Systems have limits of their own,
 /// 1024 and more.
 const MOST_SLICES: usize = 64;
+
+/// A connected stream in non-blocking mode.
+pub(crate) type Stream = Watched<TcpStream>;
 
 /// Closed when the last of its halves, and whoever closes it well, lets go of it. Handles of its channel
 /// hold the [`State`] alone.

@@ -10,9 +10,9 @@ use std::task::{Context, Poll};
 
 use channel::transport::Lingering;
 use channel::transport::background::{self, Sleep};
+use transport_reactor::after;
 
 use super::stream::{Sent, TlsStream};
-use crate::timer::after;
 
 pub(super) fn start(stream: Arc<TlsStream>) {
     let lingering = Lingering::new();

@@ -8,8 +8,7 @@ use channel::Options;
 use futures_lite::future::block_on;
 
 use super::*;
-use crate::socket::Socket;
-use crate::stream::Stream;
+use crate::socket::{Socket, Stream};
 use crate::tls::session::Side;
 use crate::tls::session::tests::sides;
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use transport_reactor::within;
+
 use super::{HANDSHAKE, PATIENCE, Received, TlsStream};
 use crate::socket::Discarded;
 use crate::state::{LEFT, Slot};
-use crate::timer::within;
 use crate::tls::error::TlsError;
 
 impl TlsStream {

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use channel::transport::background::{Sleep, sleep_until};
 
-/// Ready when so much time has passed from now.
-pub(crate) fn after(limit: Duration) -> Sleep {
+/// Ready when so much time has passed from now; never, if that is later than the clock can tell.
+pub fn after(limit: Duration) -> Sleep {
     sleep_until(Instant::now().checked_add(limit))
 }
 
 /// What `poll` comes to; `None` if that takes longer than `limit`.
-pub(crate) async fn within<T>(
+pub async fn within<T>(
     limit: Duration,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Option<T> {
