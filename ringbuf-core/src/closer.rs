@@ -62,6 +62,31 @@ impl<M: Memory> Closer<M> {
         self.shared().is_abandoned()
     }
 
+    /// Once the stream is finished or the ring abandoned: the position where
+    /// the stream ends. If nobody has fixed it, it is where the producer is
+    /// now. `None` as long as it is neither.
+    ///
+    /// A write that comes later, or went further, does not count: the
+    /// producer's [`settle`](crate::Producer::settle) says so.
+    ///
+    /// In a region, a consumer of another process that took bytes must ask its
+    /// own [`settle`](crate::Consumer::settle).
+    pub fn settle_end(&self) -> Option<usize> {
+        self.shared().settle_end()
+    }
+
+    /// Once the ring is abandoned: the position up to which was read, at most
+    /// that of the end if this is fixed. If nobody has fixed it, it is where
+    /// the consumer is now. `None` as long as the ring is not abandoned.
+    ///
+    /// A consumer between freeing bytes and asking whether they count has no
+    /// barrier there. So unless the consumer is known to make no call, wait
+    /// for a moment after the flag was seen (1 ms is plenty: stores are seen
+    /// after nanoseconds); or a read that was given out does not count.
+    pub fn settle_read(&self) -> Option<usize> {
+        self.shared().settle_read()
+    }
+
     /// Whether the producer sleeps and must be woken. A full barrier; clears
     /// the flag, like [`Consumer::signal`](crate::Consumer::signal).
     pub fn take_wake_producer(&self) -> Signal {

@@ -64,6 +64,44 @@ impl<M: Memory> Consumer<M> {
         self.cursor.read_vectored(buffers)
     }
 
+    /// Copies the next bytes, as [`read`](Self::read) does, and leaves them in
+    /// the ring: for a read-ahead of memory that cannot be lent. Returns how
+    /// many bytes that were. [`free`](Self::free) takes them out.
+    ///
+    /// Looks at the ring only if the last look showed less than `bytes` can
+    /// hold. It may show more than counts of a stream that was finished
+    /// meanwhile: if [`is_finished`](Self::is_finished) afterwards, call
+    /// [`settle`](Self::settle), and hand out no more than
+    /// [`available`](Self::available) says then.
+    ///
+    /// ```
+    /// # let ring = ringbuf_core::Inline::<16>::new();
+    /// # let (mut producer, mut consumer) = ring.split().unwrap();
+    /// # producer.write(b"abc")?;
+    /// let mut bytes = [0; 16];
+    /// assert_eq!(consumer.copy(&mut bytes)?, 3);
+    /// assert_eq!(&bytes[..3], b"abc");
+    /// assert_eq!(consumer.free(2), 2);
+    /// assert_eq!(consumer.copy(&mut bytes)?, 1);
+    /// # Ok::<(), ringbuf_core::Corrupt>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The producer's position (or the end) is impossible; nothing was copied.
+    #[inline]
+    pub fn copy(&mut self, bytes: &mut [u8]) -> Result<usize, Corrupt> {
+        self.cursor.copy(bytes)
+    }
+
+    /// Frees the room of the next `n` bytes, or of as many as the last look
+    /// showed; returns how many. They count as read. (It is less than `n`, for
+    /// bytes that [`copy`](Self::copy) gave, only if the end or an abandonment
+    /// was seen meanwhile.)
+    #[inline]
+    pub fn free(&mut self, n: usize) -> usize {
+        self.cursor.free(n)
+    }
+
     /// How many bytes can be read now, by a fresh look; 0 also when the ring
     /// is at its end or abandoned.
     ///
@@ -77,10 +115,9 @@ impl<M: Memory> Consumer<M> {
     /// has been read. Once true, it stays true, and reads return 0. Also true
     /// when the ring was abandoned.
     ///
-    /// This is a decision, not only a look: if the stream is finished and the
-    /// ring is empty, the end is fixed here, and bytes that the producer
-    /// publishes late are not part of the stream (its
-    /// [`settle`](crate::Producer::settle) tells it how many).
+    /// This is a decision, not only a look: if the stream is finished, its end
+    /// is fixed here, and bytes that the producer publishes late are not part
+    /// of it (its [`settle`](crate::Producer::settle) tells it how many).
     ///
     /// # Errors
     /// The producer's position or the end is impossible.
@@ -92,6 +129,24 @@ impl<M: Memory> Consumer<M> {
     /// read: see [`at_end`](Self::at_end).
     pub fn is_finished(&self) -> bool {
         self.cursor.shared().is_finished()
+    }
+
+    /// Once the stream is finished or abandoned: how many of the bytes that
+    /// this half took last do not count, and must not be handed out. 0 as
+    /// long as it is neither.
+    ///
+    /// For rings whose end a third party decides
+    /// ([`Closer::settle_end`](crate::Closer::settle_end)): a reader calls it
+    /// whenever [`is_finished`](Self::is_finished) or
+    /// [`is_abandoned`](Self::is_abandoned) says yes after it took bytes (by
+    /// `read` or `free`), each time before it hands them out. If both say no
+    /// after bytes were taken, those count.
+    ///
+    /// If the stream is finished, this fixes its end, unless somebody has. If
+    /// bytes behind it were taken, the consumer is at its end for good. If the
+    /// ring is abandoned, this fixes how much was read, unless somebody has.
+    pub fn settle(&mut self) -> usize {
+        self.cursor.settle()
     }
 
     /// Says that nothing more will be read. What is in the ring is discarded,

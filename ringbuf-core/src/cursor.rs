@@ -96,18 +96,19 @@ impl Shared {
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        // Acquire: pairs with the release in `finish`; what was written
-        // before that is there for a look after this.
-        self.rare().state.load(Ordering::Acquire) & FINISHED != 0
+        // Acquire, which SeqCst is, too: pairs with the release in `finish`;
+        // what was written before that is there for a look after this.
+        // SeqCst: for a consumer that hands out what it took; see `end`.
+        self.rare().state.load(Ordering::SeqCst) & FINISHED != 0
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {
-        // Acquire: pairs with the release in `abandon`.
-        self.rare().state.load(Ordering::Acquire) & ABANDONED != 0
+        // As above; pairs with the release in `abandon`.
+        self.rare().state.load(Ordering::SeqCst) & ABANDONED != 0
     }
 
     /// Raises the flag that nothing more will be written. It does not say
-    /// where the stream ends: see `Reader::at_end` and `Writer::settle`.
+    /// where the stream ends: see `end`.
     pub(crate) fn finish(&self) {
         // Release (mutant: none): pairs with the acquire in `is_finished`.
         // AcqRel rather than Release, so that flags raised by two threads

@@ -8,7 +8,7 @@ use crate::sync::{AtomicU32, AtomicUsize};
 
 /// The version of the layout below; a region with another one is refused.
 #[cfg(not(loom))]
-pub(crate) const LAYOUT_VERSION: u32 = 1;
+pub(crate) const LAYOUT_VERSION: u32 = 2;
 
 /// Marks an initialised header ("Ring" in ASCII).
 #[cfg(not(loom))]
@@ -62,9 +62,7 @@ pub(crate) struct Rare {
     /// [`MAGIC`] in a region, 0 elsewhere.
     #[cfg(not(loom))]
     pub(crate) magic: AtomicU32,
-    /// Where the stream ends: 0 while undecided, then [`encode_end`]. Decided
-    /// once, by a compare-and-swap of whichever side comes first.
-    pub(crate) end: AtomicUsize,
+    // What `attach` checks lies where it does for every width of a position.
     #[cfg(not(loom))]
     pub(crate) version: AtomicU32,
     #[cfg(not(loom))]
@@ -72,7 +70,16 @@ pub(crate) struct Rare {
     /// The capacity in bytes; written at creation, read once at attach.
     #[cfg(not(loom))]
     pub(crate) capacity: AtomicU32,
+    /// Where the stream ends: 0 while undecided, then [`encode`]. Decided
+    /// once, by a compare-and-swap of whoever comes first, after a flag is up.
+    pub(crate) end: AtomicUsize,
+    /// Where the reading ended: the same, after [`ABANDONED`] is up.
+    pub(crate) read: AtomicUsize,
 }
+
+// The last of the three lines is no longer than it was.
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Header>() == 320);
 
 impl Header {
     /// An open, empty ring at a position. All bytes zero is one at 0.
@@ -86,10 +93,11 @@ impl Header {
                 producer_sleeps: AtomicU32::new(0),
                 consumer_sleeps: AtomicU32::new(0),
                 magic: AtomicU32::new(0),
-                end: AtomicUsize::new(0),
                 version: AtomicU32::new(0),
                 pointer_bits: AtomicU32::new(0),
                 capacity: AtomicU32::new(0),
+                end: AtomicUsize::new(0),
+                read: AtomicUsize::new(0),
             },
         }
     }
@@ -104,32 +112,33 @@ impl Header {
                 producer_sleeps: AtomicU32::new(0),
                 consumer_sleeps: AtomicU32::new(0),
                 end: AtomicUsize::new(0),
+                read: AtomicUsize::new(0),
             },
         }
     }
 }
 
-/// The bits of a position that an end keeps. The top bit says "decided";
-/// the rest is enough, because an end lies within one capacity (at most
-/// 2^30) of either side's position.
-const END_BITS: usize = usize::MAX >> 1;
+/// The bits of a position that a decision keeps. The top bit says "decided";
+/// the rest is enough, because what is decided lies within one capacity (at
+/// most 2^30) of either side's position.
+const DECIDED_BITS: usize = usize::MAX >> 1;
 
-/// The word that says "the stream ends at `position`".
-pub(crate) const fn encode_end(position: usize) -> usize {
-    position & END_BITS | !END_BITS
+/// The word that says "decided to be at `position`".
+pub(crate) const fn encode(position: usize) -> usize {
+    position & DECIDED_BITS | !DECIDED_BITS
 }
 
 /// Whether the word says anything.
-pub(crate) const fn end_is_decided(word: usize) -> bool {
-    word & !END_BITS != 0
+pub(crate) const fn is_decided(word: usize) -> bool {
+    word & !DECIDED_BITS != 0
 }
 
-/// How far the end lies after `position`.
-pub(crate) const fn end_after(word: usize, position: usize) -> usize {
-    (word & END_BITS).wrapping_sub(position) & END_BITS
+/// How far what the word says lies after `position`.
+pub(crate) const fn after(word: usize, position: usize) -> usize {
+    (word & DECIDED_BITS).wrapping_sub(position) & DECIDED_BITS
 }
 
-/// How far the end lies before `position`.
-pub(crate) const fn end_before(word: usize, position: usize) -> usize {
-    position.wrapping_sub(word & END_BITS) & END_BITS
+/// How far what the word says lies before `position`.
+pub(crate) const fn before(word: usize, position: usize) -> usize {
+    position.wrapping_sub(word & DECIDED_BITS) & DECIDED_BITS
 }

@@ -42,6 +42,19 @@ impl<M: Memory> Observer<M> {
         self.shared().header().tail.0.load(Ordering::Relaxed)
     }
 
+    /// Bytes that count as written and as read: up to what was fixed when the
+    /// stream was finished or the ring abandoned, and as they are now as far
+    /// as nothing was. A full barrier.
+    ///
+    /// What was read is final if it is all that was written, the end is fixed
+    /// ([`Closer::settle_end`](crate::Closer::settle_end)), and
+    /// [`is_abandoned`](Self::is_abandoned) says no *after* this call. If it
+    /// says yes, only [`Closer::settle_read`](crate::Closer::settle_read)
+    /// knows.
+    pub fn counts(&self) -> (usize, usize) {
+        self.shared().counts()
+    }
+
     /// Bytes in the ring, at most its capacity.
     pub fn fill(&self) -> usize {
         let shared = self.shared();

@@ -88,16 +88,17 @@ impl<M: Memory> Producer<M> {
         self.cursor.shared().is_abandoned()
     }
 
-    /// Once the stream is finished: fixes its end, if the consumer has not
-    /// done so, and returns how many of the bytes written by this half lie
-    /// behind the end, and will never be read. 0 as long as the stream is not
-    /// finished, and whenever this half finished it itself.
+    /// Once the stream is finished or the ring abandoned: fixes the end of the
+    /// stream, unless somebody has, and returns how many of the bytes written
+    /// by this half lie behind it, and will never be read. 0 as long as it is
+    /// neither, and whenever this half finished it itself.
     ///
     /// It makes a finish by a [`Closer`] exact. A writer that must know
     /// whether its bytes are part of the stream calls
-    /// [`signal`](Self::signal), then [`is_finished`](Self::is_finished), and
-    /// if so `settle`. If `is_finished` said no after that `signal`, every
-    /// byte written before the `signal` is part of the stream.
+    /// [`signal`](Self::signal), then [`is_finished`](Self::is_finished) and
+    /// [`is_abandoned`](Self::is_abandoned), and if one says yes, `settle`. If
+    /// both said no after that `signal`, every byte written before the
+    /// `signal` is part of the stream.
     pub fn settle(&mut self) -> usize {
         self.cursor.settle()
     }

@@ -99,6 +99,7 @@ impl<K> Region<K> {
         rare.producer_sleeps.store(0, Ordering::Relaxed);
         rare.consumer_sleeps.store(0, Ordering::Relaxed);
         rare.end.store(0, Ordering::Relaxed);
+        rare.read.store(0, Ordering::Relaxed);
         rare.version.store(LAYOUT_VERSION, Ordering::Relaxed);
         rare.pointer_bits.store(POINTER_BITS, Ordering::Relaxed);
         // Fits: at most 2^30.

@@ -109,7 +109,8 @@ fn mapped_twice() -> (Arc<Mapping>, Arc<Mapping>) {
 const HEAD: usize = 0;
 const TAIL: usize = 128;
 const RARE: usize = 256;
-const END: usize = RARE + 16;
+const END: usize = RARE + 28_usize.next_multiple_of(size_of::<usize>());
+const READ: usize = END + size_of::<usize>();
 
 // shows R3
 #[test]
@@ -143,8 +144,7 @@ fn attach_refuses() {
     assert_eq!(attach(len), Ok(64));
     assert_eq!(attach(len - 1), short);
 
-    // The rare words: state, two sleep flags, magic, end, version, width,
-    // capacity.
+    // The rare words: state, two sleep flags, magic, version, width, capacity.
     let word = |index: usize| {
         // SAFETY: within the header; nothing else uses the ring.
         unsafe {
@@ -156,7 +156,6 @@ fn attach_refuses() {
                 .as_ref()
         }
     };
-    let after_end = 4 + size_of::<usize>() / 4;
     let with = |index: usize, value: u32| {
         let old = word(index).swap(value, Ordering::Relaxed);
         let refused = attach(len).unwrap_err();
@@ -165,22 +164,19 @@ fn attach_refuses() {
         refused
     };
     assert_eq!(with(3, 0), AttachError::NoRing);
-    let (found, expected) = (7, 1);
-    assert_eq!(with(after_end, 7), AttachError::Version { found, expected });
+    let (found, expected) = (7, 2);
+    assert_eq!(with(4, 7), AttachError::Version { found, expected });
     let (found, expected) = (16, usize::BITS);
     let width = AttachError::PointerWidth { found, expected };
-    assert_eq!(with(after_end + 1, 16), width);
+    assert_eq!(with(5, 16), width);
     for found in [0, 48, 65, 1 << 31, u32::MAX] {
         let capacity = AttachError::Capacity {
             found: found as usize,
         };
-        assert_eq!(with(after_end + 2, found), capacity);
+        assert_eq!(with(6, found), capacity);
     }
     let needed = Region::required_len(128);
-    assert_eq!(
-        with(after_end + 2, 128),
-        AttachError::TooShort { len, needed }
-    );
+    assert_eq!(with(6, 128), AttachError::TooShort { len, needed });
     assert_eq!(attach(len), Ok(64));
 }
 
@@ -238,10 +234,11 @@ fn impossible_positions() {
     assert!(other.ring().into_observer().fill() <= CAPACITY);
     one.word(HEAD).store(head, Ordering::Relaxed);
 
-    // An end that lies before what was already shown, or nowhere.
+    // An end that is nowhere near.
     other.ring().into_closer().finish();
     let top = 1_usize << (usize::BITS - 1);
-    for wrong in [tail, tail.wrapping_sub(1), full.wrapping_add(1)] {
+    let long_ago = tail.wrapping_sub(CAPACITY + 1);
+    for wrong in [long_ago, full.wrapping_add(1), head ^ 1 << 31] {
         one.word(END).store(wrong | top, Ordering::Relaxed);
         assert!(consumer.available().is_err());
         assert!(consumer.at_end().is_err());
@@ -410,12 +407,12 @@ fn child_scribbles() {
                 word(HEAD).load(Ordering::Relaxed).wrapping_sub(small),
                 Ordering::Relaxed,
             ),
-            // Ends, flags and no flags.
-            3 => word(END).store(
+            // Ends (of the stream and of its reading), flags and no flags.
+            3 => word(random.below(2) * (READ - END) + END).store(
                 (word(TAIL).load(Ordering::Relaxed).wrapping_add(small)) | 1 << (usize::BITS - 1),
                 Ordering::Relaxed,
             ),
-            4 => word(END).store(0, Ordering::Relaxed),
+            4 => word(random.below(2) * (READ - END) + END).store(0, Ordering::Relaxed),
             5 | 6 => word(RARE).store(value & value >> 8 & 3, Ordering::Relaxed),
             _ => {
                 let offset = header + random.below(CAPACITY);
@@ -463,7 +460,7 @@ fn a_hostile_process() {
             let n = random.below(CAPACITY + 100);
             let mut buffer = vec![0xEE_u8; n + 32];
             let middle = &mut buffer[16..16 + n];
-            let outcome = match random.below(10) {
+            let outcome = match random.below(12) {
                 0 | 1 => producer.write(middle),
                 2 => producer.write_vectored(&[&middle[..n / 2], &middle[n / 2..]]),
                 3 => producer.vacant(),
@@ -474,6 +471,8 @@ fn a_hostile_process() {
                 }
                 7 => consumer.available(),
                 8 => consumer.at_end().map(usize::from),
+                9 => consumer.copy(middle).map(|n| consumer.free(n)),
+                10 => Ok(consumer.settle()),
                 _ => sleeps(&mut producer, &mut consumer),
             };
             match outcome {
@@ -486,6 +485,7 @@ fn a_hostile_process() {
             }
             assert!(producer.settle() <= CAPACITY);
             assert!(observer.fill() <= CAPACITY);
+            let _ = (closer.settle_end(), closer.settle_read());
             let _ = (closer.take_wake_consumer(), closer.take_wake_producer());
             let (before, after) = (&buffer[..16], &buffer[16 + n..]);
             assert!(before.iter().chain(after).all(|byte| *byte == 0xEE));

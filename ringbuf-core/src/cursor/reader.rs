@@ -60,17 +60,22 @@ impl Reader {
     pub(super) fn look(&mut self) -> Result<usize, Corrupt> {
         // The bytes travel beside the position that shows them, not after it.
         copy::prefetch(self.shared.locate(self.tail).0);
-        // Acquire: pairs with the release store in `Writer::publish`; the
-        // producer's copies into the bytes come before ours out of them.
-        let order = mutant!("head-look-relaxed", Ordering::Relaxed, Ordering::Acquire);
+        // Acquire, which SeqCst is, too: pairs with the release store in
+        // `Writer::publish`; the producer's copies into the bytes come before
+        // ours out of them. SeqCst, here and for the state: see `end`.
+        let order = mutant!("head-look-relaxed", Ordering::Relaxed, Ordering::SeqCst);
         let head = self.shared.header().head.0.load(order);
+        #[cfg(loom)]
+        if order == Ordering::SeqCst && !crate::sync::is_mutant("head-look-acquire") {
+            crate::sync::fence(Ordering::SeqCst);
+        }
         let filled = head.wrapping_sub(self.tail);
         // A head only goes forward, and never a capacity past the tail.
         if filled > self.capacity() || filled < self.filled() {
             return self.look_impossible(head);
         }
-        // Acquire: pairs with `finish` and `abandon`.
-        let state = self.shared.rare().state.load(Ordering::Acquire);
+        // Acquire, at least: pairs with `finish` and `abandon`.
+        let state = self.shared.rare().state.load(Ordering::SeqCst);
         // An end that was decided here stays, whatever becomes of the flags.
         if state != 0 || self.ended {
             return self.look_stopped(filled, state);
@@ -150,21 +155,26 @@ impl Reader {
         }
     }
 
-    /// Gives the next `n` bytes back to the producer.
+    /// `Consumer::free`.
+    #[inline]
+    pub(crate) fn free(&mut self, n: usize) -> usize {
+        let n = n.min(self.filled());
+        if n != 0 {
+            self.release(n);
+        }
+        n
+    }
+
+    /// Like `free` for what was lent.
     ///
     /// # Panics
     /// More than are filled as of the last look.
     #[cfg(not(loom))]
     #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
-        assert!(
-            n <= self.filled(),
-            "consumed {n} bytes of {}",
-            self.filled()
-        );
-        if n != 0 {
-            self.release(n);
-        }
+        let filled = self.filled();
+        assert!(n <= filled, "consumed {n} bytes of {filled}");
+        self.free(n);
     }
 
     #[inline]
@@ -175,6 +185,15 @@ impl Reader {
         // out of the bytes come before the position that frees them.
         let order = mutant!("tail-publish-relaxed", Ordering::Relaxed, Ordering::Release);
         self.shared.header().tail.0.store(self.tail, order);
+    }
+
+    /// `Consumer::copy`.
+    #[inline]
+    pub(crate) fn copy(&mut self, dst: &mut [u8]) -> Result<usize, Corrupt> {
+        let n = dst.len().min(self.ready(dst.len())?);
+        // SAFETY: `ready` said so.
+        unsafe { self.get(0, &mut dst[..n]) };
+        Ok(n)
     }
 
     #[inline]

@@ -43,7 +43,7 @@ impl Writer {
     /// Looks at the consumer's position.
     #[inline]
     fn look(&mut self) -> Result<usize, Corrupt> {
-        // Acquire: pairs with the release store in `Reader::consume`; the
+        // Acquire: pairs with the release store in `Reader::release`; the
         // consumer's copies out of the freed bytes come before ours into them.
         let order = mutant!("tail-look-relaxed", Ordering::Relaxed, Ordering::Acquire);
         let tail = self.shared.header().tail.0.load(order);

@@ -12,7 +12,8 @@ use crate::input::Input;
 pub const HEAD: usize = 0;
 pub const TAIL: usize = 128;
 const RARE: usize = 256;
-const END: usize = RARE + 16;
+const END: usize = RARE + 28_usize.next_multiple_of(WORD);
+const READ: usize = END + WORD;
 const HEADER: usize = Region::required_len(0);
 const WORD: usize = size_of::<usize>();
 
@@ -104,8 +105,10 @@ impl Place {
             // Positions and ends that might be right.
             0 => store(HEAD, self.word(TAIL).wrapping_add(near)),
             1 => store(TAIL, self.word(HEAD).wrapping_sub(near)),
-            2 => store(END, self.word(TAIL).wrapping_add(near) | decided),
-            3 => store(END, 0),
+            2 if choice >> 3 & 1 == 0 => store(END, self.word(TAIL).wrapping_add(near) | decided),
+            2 => store(READ, self.word(TAIL).wrapping_add(near) | decided),
+            3 if choice >> 3 & 1 == 0 => store(END, 0),
+            3 => store(READ, 0),
             // Finished and abandoned, and back again; the magic number and sleep flags.
             4 => self.scribble(RARE, &[choice >> 3 & 3]),
             5 => self.scribble(RARE + 4, input.bytes(12)),

@@ -117,6 +117,7 @@ impl<'a> Play<'a> {
         if self.honest {
             let seen = (observer.written(), observer.read(), observer.fill());
             assert_eq!(seen, (self.head, self.tail, self.fill()));
+            assert_eq!(observer.counts(), (self.head, self.tail));
             let ends = (observer.is_finished(), observer.is_abandoned());
             assert_eq!(ends, (self.finished, self.abandoned));
         }
@@ -166,8 +167,13 @@ impl<'a> Play<'a> {
         let Some(consumer) = &mut self.consumer else {
             return;
         };
-        let outcome = match cut % 2 {
+        let outcome = match cut % 4 {
             0 => consumer.read(&mut buffer[16..16 + len]),
+            2 => {
+                let outcome = consumer.copy(&mut buffer[16..16 + len]);
+                assert_eq!(self.place.word(TAIL), before, "nothing was taken out");
+                outcome.map(|n| consumer.free(n))
+            }
             _ => consumer.read_vectored(&mut [first, &mut [], second]),
         };
         assert!(!self.over || outcome == Ok(0), "{outcome:?}");
@@ -202,7 +208,8 @@ impl<'a> Play<'a> {
             self.shown_free = n;
         }
         if let (Some(n), false) = (available, closer.is_abandoned()) {
-            assert!(n >= self.shown_filled);
+            // An end may be decided to lie before what was shown.
+            assert!(n >= self.shown_filled || closer.is_finished());
             self.shown_filled = n;
         }
         if self.honest {
@@ -270,14 +277,28 @@ impl<'a> Play<'a> {
 
     fn end(&mut self, choice: u8) {
         let closer = self.ring.clone().into_closer();
-        match (choice % 5, &mut self.producer, &mut self.consumer) {
+        match (choice % 8, &mut self.producer, &mut self.consumer) {
             (0, ..) => closer.finish(),
             (1, ..) => closer.abandon(),
             (2, Some(producer), _) => producer.finish(),
             (3, _, Some(consumer)) => consumer.abandon(),
-            (_, Some(producer), _) => {
+            (4, Some(producer), _) => {
                 let lost = producer.settle();
                 assert!(lost <= self.capacity && (lost == 0 || !self.honest));
+            }
+            (5, _, Some(consumer)) => {
+                let lost = consumer.settle();
+                assert!(lost <= self.capacity && (lost == 0 || !self.honest));
+                self.shown_filled = 0;
+            }
+            (6, ..) => {
+                let end = closer.settle_end();
+                let stopped = self.finished || self.abandoned;
+                assert!(!self.honest || end == stopped.then_some(self.head));
+            }
+            (7, ..) => {
+                let read = closer.settle_read();
+                assert!(!self.honest || read == self.abandoned.then_some(self.tail));
             }
             _ => (),
         }
