@@ -14,33 +14,47 @@ use super::relay::answers;
 use super::seat::{Seat, Seats};
 use super::wire::Out;
 
-/// A connect that can be withdrawn.
-#[derive(Default)]
+/// A connect on a thread of its own, which can be withdrawn.
 pub(super) struct Connect {
-    withdrawn: AtomicBool,
-    thread: Mutex<Option<thread::Thread>>,
+    withdrawn: Arc<Withdrawn>,
+    thread: thread::JoinHandle<()>,
 }
 
 impl Connect {
-    pub(super) fn cancel(&self) {
-        self.withdrawn.store(true, Ordering::SeqCst);
-        if let Some(thread) = &*self.thread.lock() {
-            thread.unpark();
-        }
+    /// Starts `work`, which [waits](Withdrawn::wait) for the connect.
+    pub(super) fn start(work: impl FnOnce(&Withdrawn) + Send + 'static) -> Connect {
+        let withdrawn = Arc::<Withdrawn>::default();
+        let same = withdrawn.clone();
+        let thread = thread::spawn(move || work(&same));
+        Connect { withdrawn, thread }
     }
 
-    /// Seats the channel, and tells where its peer is; nothing if it was withdrawn before.
+    /// Returns when nothing of it is left: a poll that is under way may still say something to the peer,
+    /// and whoever withdraws a connect may rely on its being silent from then on.
+    pub(super) fn cancel(self) {
+        self.withdrawn.0.store(true, Ordering::SeqCst);
+        self.thread.thread().unpark();
+        // A panic there was told on standard error, and the connect is over.
+        let _ = self.thread.join();
+    }
+}
+
+/// Whether a connect was withdrawn.
+#[derive(Default)]
+pub(super) struct Withdrawn(AtomicBool);
+
+impl Withdrawn {
+    /// Seats the channel, and tells where its peer is; nothing if the connect was withdrawn before.
     pub(super) fn wait(
         &self,
         future: impl Future<Output = Result<Channel, ConnectError>>,
         seats: &Seats,
         channel: u64,
     ) -> Option<Result<Endpoint, ConnectError>> {
-        *self.thread.lock() = Some(thread::current());
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut future = pin!(future);
         let connected = loop {
-            if self.withdrawn.load(Ordering::SeqCst) {
+            if self.0.load(Ordering::SeqCst) {
                 return None;
             }
             match future.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -58,7 +72,7 @@ impl Connect {
             handle,
         });
         seats.lock().insert(channel, seat);
-        if self.withdrawn.load(Ordering::SeqCst) {
+        if self.0.load(Ordering::SeqCst) {
             let seat = seats.lock().remove(&channel);
             drop(seat);
             return None;

@@ -54,7 +54,7 @@ struct Served {
     add_to: Box<dyn Fn(&Domain)>,
     said: Arc<Said>,
     brokers: HashMap<u64, (Broker, Vec<Bound>)>,
-    connects: HashMap<u64, Arc<Connect>>,
+    connects: HashMap<u64, Connect>,
     seats: Arc<Seats>,
 }
 
@@ -128,11 +128,9 @@ impl Served {
         let (broker, _) = self.brokers.get(&body.number()?).ok_or_else(unknown)?;
         let at: Endpoint = body.text()?.parse().map_err(|_| strange("no endpoint"))?;
         let future = broker.connect_at_async(&at, body.number()? as u16);
-        let connect = Arc::new(Connect::default());
-        self.connects.insert(channel, connect.clone());
         let (said, seats) = (self.said.clone(), self.seats.clone());
-        thread::spawn(move || {
-            let body = match connect.wait(future, &seats, channel) {
+        let connect = Connect::start(move |withdrawn| {
+            let body = match withdrawn.wait(future, &seats, channel) {
                 None => Out::default()
                     .byte(answers::FAILED)
                     .text("it was withdrawn"),
@@ -143,6 +141,7 @@ impl Served {
             };
             said.say(number, body);
         });
+        self.connects.insert(channel, connect);
         Ok(())
     }
 
