@@ -10,7 +10,7 @@ use std::time::Duration;
 use channel::{Endpoint, ListenError};
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
-use rustix::net::{Shutdown, SocketType, accept, bind, listen, shutdown};
+use rustix::net::{Shutdown, SocketFlags, SocketType, accept_with, bind, listen, shutdown};
 
 use crate::connect::{Found, in_the_way, look, unix_socket};
 use crate::directory::{Directory, file_type};
@@ -18,8 +18,9 @@ use crate::error::DirectoryError;
 use crate::name::Name;
 use crate::settings::Settings;
 
-/// How long a lock is waited for that others hold for some system calls at a time.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a lock is waited for that others hold for some system calls at a time: long enough for a machine
+/// however busy, short enough to tell of a process that was stopped in the middle.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections that wait to be taken in: a burst is not lost. Linux caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -35,7 +36,7 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Takes the name and listens. Waits for others who do the same in this directory, two seconds at
+    /// Takes the name and listens. Waits for others who do the same in this directory, five seconds at
     /// most.
     ///
     /// # Errors
@@ -114,7 +115,7 @@ impl Drop for Claim {
         }
         // A child may have the socket, too, and keep those waiting who have come: they are sent away.
         let _ = shutdown(&self.socket, Shutdown::Both);
-        while accept(&self.socket).is_ok() {}
+        while accept_with(&self.socket, SocketFlags::CLOEXEC).is_ok() {}
     }
 }
 
