@@ -132,8 +132,9 @@ impl<M: Memory> Consumer<M> {
     }
 
     /// Once the stream is finished or abandoned: how many of the bytes that
-    /// this half took last do not count, and must not be handed out. 0 as
-    /// long as it is neither.
+    /// this half took last do not count, and must not be handed out: they come
+    /// off what the last call took (also if that was nothing). 0 as long as it
+    /// is neither.
     ///
     /// For rings whose end a third party decides
     /// ([`Closer::settle_end`](crate::Closer::settle_end)): a reader calls it

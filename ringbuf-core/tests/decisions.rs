@@ -6,8 +6,10 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
-use common::{Pages, STARTS, Shared};
+use common::{Pages, Random, STARTS, Shared, byte_at};
 use ringbuf_core::{Closer, Consumer, Heap, Observer, Producer, Region, ring};
 
 const CAPACITY: usize = 64;
@@ -241,4 +243,92 @@ fn a_copy_stays_in_the_ring() {
             assert_eq!(ring.consumer.read(&mut out), Ok(1));
         }
     });
+}
+
+/// What the consumer hands out of a checked stream: reads, or copies and
+/// frees, each settled on its own.
+fn hand_out(consumer: &mut Consumer<Shared>, random: &mut Random, place: usize) -> usize {
+    let mut out = [0; 16];
+    let len = random.below(out.len()) + 1;
+    let taken = if random.below(2) == 0 {
+        consumer.read(&mut out[..len]).unwrap()
+    } else {
+        let copied = consumer.copy(&mut out[..len]).unwrap();
+        consumer.free(copied)
+    };
+    let count = if consumer.is_finished() || consumer.is_abandoned() {
+        taken.saturating_sub(consumer.settle())
+    } else {
+        taken
+    };
+    for (i, byte) in out[..count].iter().enumerate() {
+        assert_eq!(*byte, byte_at(place + i));
+    }
+    count
+}
+
+/// What the producer keeps of what it wrote until it is stopped.
+fn write_until_stopped(producer: &mut Producer<Shared>, random: &mut Random) -> usize {
+    let mut place = 0;
+    loop {
+        let len = random.below(8) + 1;
+        let bytes: Vec<u8> = (place..place + len).map(byte_at).collect();
+        let written = producer.write(&bytes).unwrap();
+        let _ = producer.signal();
+        if producer.is_finished() || producer.is_abandoned() {
+            return place + written.saturating_sub(producer.settle());
+        }
+        if written == 0 {
+            thread::yield_now();
+        }
+        place += written;
+    }
+}
+
+/// How long a third party waits before it decides in a reader's stead.
+const GRACE: Duration = Duration::from_millis(1);
+
+// shows C4, C9: three threads, and none says anything else than the others.
+#[test]
+fn a_third_party_ends_a_stream_that_flows() {
+    let rounds = if cfg!(miri) { 5 } else { 1000 };
+    for seed in 0..rounds {
+        let (finishes, start) = (seed % 3 != 0, STARTS[seed as usize % STARTS.len()]);
+        let (mut producer, mut consumer) = common::region(16, start);
+        let (closer, observer) = (producer.closer(), producer.observer());
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| write_until_stopped(&mut producer, &mut Random::new(seed)));
+            let reader = scope.spawn(|| {
+                let (mut random, mut given) = (Random::new(!seed), 0);
+                while !consumer.at_end().unwrap() {
+                    match hand_out(&mut consumer, &mut random, given) {
+                        0 => thread::yield_now(),
+                        n => given += n,
+                    }
+                }
+                consumer.settle();
+                given
+            });
+            while observer.read() == start {
+                thread::yield_now();
+            }
+            for _ in 0..seed % 64 {
+                std::hint::spin_loop();
+            }
+            let (end, read) = if finishes {
+                closer.finish();
+                (closer.settle_end(), None)
+            } else {
+                closer.abandon();
+                thread::sleep(GRACE);
+                (closer.settle_end(), closer.settle_read())
+            };
+            let (kept, given) = (writer.join().unwrap(), reader.join().unwrap());
+            assert_eq!(end, Some(start.wrapping_add(kept)), "seed {seed}");
+            let read = read.map_or(kept, |read| read.wrapping_sub(start));
+            assert_eq!(given, read, "seed {seed}");
+            let counts = (end.unwrap(), start.wrapping_add(given));
+            assert_eq!(observer.counts(), counts, "seed {seed}");
+        });
+    }
 }

@@ -11,6 +11,9 @@
 //! (`RINGBUF_MUTANT`), and demands that the model named beside it fails.
 #![cfg(loom)]
 
+#[path = "loom/third_parties.rs"]
+mod third_parties;
+
 use std::process::{Command, Stdio};
 
 use loom::sync::{Arc, Condvar, Mutex};
@@ -431,6 +434,29 @@ fn observer() {
     });
 }
 
+// shows R1: a copy takes nothing, and its bytes are the writer's once freed.
+#[test]
+fn copy_then_free() {
+    check_both_ways(|| {
+        let (mut producer, mut consumer) = ring(1).unwrap();
+        assert_eq!(producer.write(&[1]), Ok(1));
+        (
+            Box::new(move || producer.write(&[2]).unwrap()),
+            Box::new(move || {
+                let mut out = [0; 1];
+                assert_eq!((consumer.copy(&mut out), out), (Ok(1), [1]));
+                assert_eq!((consumer.copy(&mut out), out), (Ok(1), [1]));
+                assert_eq!(consumer.free(2), 1);
+                consumer
+            }),
+            Box::new(|written, mut consumer| {
+                let mut out = [2; 1];
+                assert_eq!((consumer.copy(&mut out), out), (Ok(written), [2]));
+            }),
+        )
+    });
+}
+
 /// Each deliberate mistake, and the model that must notice it.
 const MUTANTS: &[(&str, &str)] = &[
     ("head-publish-relaxed", "transfer"),
@@ -455,6 +481,21 @@ const MUTANTS: &[(&str, &str)] = &[
     ("finish-relaxed", "finish_comes_after_the_bytes"),
     ("seal-no-fence", "closer_against_a_write"),
     ("seal-no-reread", "closer_against_a_write"),
+    ("seal-no-fence", "third_parties::ends_against_a_write"),
+    ("settle-no-cas", "third_parties::ends_against_a_write"),
+    (
+        "settle-not-abandoned",
+        "third_parties::ends_against_a_write",
+    ),
+    ("settle-no-cas", "third_parties::ends_against_a_read"),
+    ("head-look-acquire", "third_parties::ends_against_a_read"),
+    ("settle-read-no-fence", "third_parties::ends_reading"),
+    ("settle-no-cas", "third_parties::ends_reading"),
+    (
+        "counts-no-fence",
+        "third_parties::counts_are_final_until_abandoned",
+    ),
+    ("tail-publish-relaxed", "copy_then_free"),
     ("settle-no-cas", "closer_against_a_write"),
     ("write-after-finish", "finish_comes_after_the_bytes"),
 ];

@@ -87,7 +87,7 @@ impl Shared {
         // SeqCst fence: pairs with the one in `settle_read`. If the flag is
         // not seen below, nor by the caller afterwards, nobody decides that
         // less was read than this tail says.
-        fence(Ordering::SeqCst);
+        mutant!("counts-no-fence", (), fence(Ordering::SeqCst));
         // Acquire: the heads below are not older than the end.
         let end = self.rare().end.load(Ordering::Acquire);
         let read = self.rare().read.load(Ordering::Acquire);
@@ -243,7 +243,7 @@ impl Writer {
     pub(crate) fn settle(&mut self) -> usize {
         // Acquire: pairs with the release in `finish` and `abandon`.
         let state = self.shared.rare().state.load(Ordering::Acquire);
-        if state & STOPPED == 0 {
+        if state & mutant!("settle-not-abandoned", FINISHED, STOPPED) == 0 {
             return 0;
         }
         let end = decide(&self.shared.rare().end, self.head);
