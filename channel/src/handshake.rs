@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod eager;
+mod since;
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -11,11 +12,12 @@ use crate::endpoint::Endpoint;
 use crate::error::ConnectError;
 use crate::options::Options;
 use crate::records;
-use crate::transport::{Connection, Sink, Source};
+use crate::transport::{Carrier, Connection, Sink, Source};
 use crate::wire::hello::{
     EAGER, Hello, HelloDecoder, HelloError, Message, Refusal, Refused, Role, Step, Version,
 };
 pub(crate) use acceptor::{Desk, read_hello, receive_connector};
+use since::SinceHello;
 
 /// Why no message came.
 enum Failed {
@@ -82,7 +84,14 @@ pub(crate) async fn connect(
         send(&mut *connection.sink, &[Message::Hello(hello), Message::Go])
             .await
             .map_err(lost)?;
-        connection.source = Box::new(eager::Answer::new(connection.source, endpoint, broker));
+        let since = (connection.carrier == Carrier::Native)
+            .then(|| SinceHello::count(&mut connection));
+        connection.source = Box::new(eager::Answer::new(
+            connection.source,
+            endpoint,
+            broker,
+            since,
+        ));
         return Ok(records::wrap(connection, options, Vec::new()));
     }
     send(&mut *connection.sink, &[Message::Hello(hello)])
@@ -99,7 +108,15 @@ pub(crate) async fn connect(
     send(&mut *connection.sink, &[Message::Go])
         .await
         .map_err(lost)?;
-    Ok(records::wrap(connection, options, Vec::new()))
+    Ok(established(connection, options, Vec::new()))
+}
+
+/// After the handshake: from here on the bytes are the channel's.
+fn established(mut connection: Connection, options: &Options, ahead: Vec<u8>) -> Connection {
+    if connection.carrier == Carrier::Native {
+        SinceHello::count(&mut connection);
+    }
+    records::wrap(connection, options, ahead)
 }
 
 fn protocol(error: HelloError, endpoint: &Endpoint) -> ConnectError {

@@ -12,7 +12,6 @@ use crate::broker::BrokerInner;
 use crate::listening::Entered;
 use crate::options::Options;
 use crate::reception::{Sleep, sleep_until, within, yield_now};
-use crate::records;
 use crate::table::{Closed, RemoteTicket, Table};
 use crate::transport::{Carrier, Connection};
 use crate::wire::hello::{
@@ -163,7 +162,7 @@ pub(crate) async fn receive_connector(
                             matches!(within(deadline(), sent).await, Some(Ok(())))
                         };
                         if open {
-                            let connection = records::wrap(connection, &desk.options, ahead);
+                            let connection = super::established(connection, &desk.options, ahead);
                             let _ = ticket.ready(connection, hello.from.into());
                         }
                         return;

@@ -1,10 +1,11 @@
 //! A connector that does not wait to be welcomed: it reads the answer ahead of the channel's bytes.
 
 use std::io::{self, IoSliceMut};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use super::{protocol, refusal};
+use super::{SinceHello, protocol, refusal};
 use crate::endpoint::Endpoint;
 use crate::transport::Source;
 use crate::wire::hello::{HelloDecoder, Message, Role, Step};
@@ -22,10 +23,27 @@ struct Awaited {
     endpoint: Endpoint,
     broker: String,
     refused: Option<String>,
+    /// Of a native carrier: what counts the channel's bytes, and not these.
+    since: Option<Arc<SinceHello>>,
+}
+
+impl Awaited {
+    /// These bytes are the answer's.
+    fn take(&self, source: &mut dyn Source, bytes: usize) {
+        source.consume(bytes);
+        if let Some(since) = &self.since {
+            since.discount_read(bytes);
+        }
+    }
 }
 
 impl Answer {
-    pub(super) fn new(source: Box<dyn Source>, endpoint: &Endpoint, broker: &str) -> Answer {
+    pub(super) fn new(
+        source: Box<dyn Source>,
+        endpoint: &Endpoint,
+        broker: &str,
+        since: Option<Arc<SinceHello>>,
+    ) -> Answer {
         Answer {
             source,
             awaited: Some(Box::new(Awaited {
@@ -33,6 +51,7 @@ impl Answer {
                 endpoint: endpoint.clone(),
                 broker: broker.to_owned(),
                 refused: None,
+                since,
             })),
         }
     }
@@ -56,7 +75,7 @@ impl Answer {
         };
         let error = match found {
             Ok(Step::Message { consumed, message }) => {
-                self.source.consume(consumed);
+                awaited.take(&mut *self.source, consumed);
                 match message {
                     Message::Refused(why) => refusal(why, &awaited.endpoint, &awaited.broker),
                     // The decoder lets nothing else through.
@@ -67,7 +86,7 @@ impl Answer {
                 }
             }
             Ok(_) => {
-                self.source.consume(n);
+                awaited.take(&mut *self.source, n);
                 return Ok(true);
             }
             Err(error) => protocol(error, &awaited.endpoint),
