@@ -84,8 +84,8 @@ pub(crate) async fn connect(
         send(&mut *connection.sink, &[Message::Hello(hello), Message::Go])
             .await
             .map_err(lost)?;
-        let since = (connection.carrier == Carrier::Native)
-            .then(|| SinceHello::count(&mut connection));
+        let since =
+            (connection.carrier == Carrier::Native).then(|| SinceHello::count(&mut connection));
         connection.source = Box::new(eager::Answer::new(
             connection.source,
             endpoint,

@@ -62,6 +62,39 @@ impl<M: Memory> Closer<M> {
         self.shared().is_abandoned()
     }
 
+    /// As [`finish`](Self::finish), for a writer that is lost: the consumer
+    /// reads what was written, and its end is not an orderly one
+    /// ([`Consumer::is_writer_lost`](crate::Consumer::is_writer_lost)).
+    pub fn abort_writing(&self) {
+        self.shared().abort_writing();
+    }
+
+    /// As [`abandon`](Self::abandon), for a reader that is lost
+    /// ([`Producer::is_reader_lost`](crate::Producer::is_reader_lost)).
+    pub fn abort_reading(&self) {
+        self.shared().abort_reading();
+    }
+
+    /// Whether [`abort_writing`](Self::abort_writing) was called.
+    pub fn is_writer_lost(&self) -> bool {
+        self.shared().is_writer_lost()
+    }
+
+    /// Whether [`abort_reading`](Self::abort_reading) was called.
+    pub fn is_reader_lost(&self) -> bool {
+        self.shared().is_reader_lost()
+    }
+
+    /// Whether it is fixed where the stream ends.
+    pub fn is_end_settled(&self) -> bool {
+        self.shared().is_end_settled()
+    }
+
+    /// Whether it is fixed how much was read of an abandoned ring.
+    pub fn is_read_settled(&self) -> bool {
+        self.shared().is_read_settled()
+    }
+
     /// Once the stream is finished or the ring abandoned: the position where
     /// the stream ends. If nobody has fixed it, it is where the producer is
     /// now. `None` as long as it is neither.

@@ -131,6 +131,12 @@ impl<M: Memory> Consumer<M> {
         self.cursor.shared().is_finished()
     }
 
+    /// Whether the end is not an orderly one, but a loss
+    /// ([`Closer::abort_writing`](crate::Closer::abort_writing)).
+    pub fn is_writer_lost(&self) -> bool {
+        self.cursor.shared().is_writer_lost()
+    }
+
     /// Once the stream is finished or abandoned: how many of the bytes that
     /// this half took last do not count, and must not be handed out: they come
     /// off what the last call took (also if that was nothing). 0 as long as it

@@ -23,7 +23,7 @@ pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
 
 use crate::error::Corrupt;
-use crate::header::{ABANDONED, FINISHED, Header, Rare};
+use crate::header::{ABANDONED, FINISHED, Header, READER_LOST, Rare, WRITER_LOST};
 use crate::memory::Parts;
 use crate::sleep::Signal;
 use crate::sync::{AtomicU32, Byte, Ordering, fence, mutant};
@@ -121,6 +121,31 @@ impl Shared {
     pub(crate) fn abandon(&self) {
         // Pairs with the acquire in `is_abandoned`; AcqRel as in `finish`.
         self.rare().state.fetch_or(ABANDONED, Ordering::AcqRel);
+    }
+
+    /// As `finish`, and says that it is a loss. One step: who sees the end
+    /// sees what it is.
+    pub(crate) fn abort_writing(&self) {
+        // AcqRel as in `finish`.
+        let bits = FINISHED | WRITER_LOST;
+        self.rare().state.fetch_or(bits, Ordering::AcqRel);
+    }
+
+    /// As `abandon`, and says that it is a loss.
+    pub(crate) fn abort_reading(&self) {
+        // AcqRel as in `abandon`.
+        let bits = ABANDONED | READER_LOST;
+        self.rare().state.fetch_or(bits, Ordering::AcqRel);
+    }
+
+    pub(crate) fn is_writer_lost(&self) -> bool {
+        // Acquire: pairs with the release in `abort_writing`.
+        self.rare().state.load(Ordering::Acquire) & WRITER_LOST != 0
+    }
+
+    pub(crate) fn is_reader_lost(&self) -> bool {
+        // Acquire: pairs with the release in `abort_reading`.
+        self.rare().state.load(Ordering::Acquire) & READER_LOST != 0
     }
 
     /// Whether the producer seems to sleep.

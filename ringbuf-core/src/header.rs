@@ -20,8 +20,14 @@ pub(crate) const FINISHED: u32 = 1;
 /// Bit of [`Rare::state`]: nothing more will be read.
 pub(crate) const ABANDONED: u32 = 2;
 
-/// The bits that mean something. Others are set by no one but a foreign process, and
-/// stop nobody: a side that is stopped, and finds neither flag, could only spin.
+/// Bit of [`Rare::state`]: the writing was ended by a loss. Never without [`FINISHED`].
+pub(crate) const WRITER_LOST: u32 = 4;
+
+/// Bit of [`Rare::state`]: the reading was ended by a loss. Never without [`ABANDONED`].
+pub(crate) const READER_LOST: u32 = 8;
+
+/// The bits that stop a side. Others stop nobody: a side that is stopped, and finds
+/// neither flag, could only spin.
 pub(crate) const STOPPED: u32 = FINISHED | ABANDONED;
 
 /// Keeps what one side writes away from what the other side writes.
@@ -53,7 +59,7 @@ pub(crate) struct Header {
 /// What changes once per sleep, once per ring, or never.
 #[repr(C, align(64))]
 pub(crate) struct Rare {
-    /// [`FINISHED`] and [`ABANDONED`]; bits are set, never cleared.
+    /// [`FINISHED`], [`ABANDONED`] and how that came; bits are set, never cleared.
     pub(crate) state: AtomicU32,
     /// 1 while the producer sleeps or is about to.
     pub(crate) producer_sleeps: AtomicU32,

@@ -88,6 +88,12 @@ impl<M: Memory> Producer<M> {
         self.cursor.shared().is_abandoned()
     }
 
+    /// Whether that was no orderly end, but a loss
+    /// ([`Closer::abort_reading`](crate::Closer::abort_reading)).
+    pub fn is_reader_lost(&self) -> bool {
+        self.cursor.shared().is_reader_lost()
+    }
+
     /// Once the stream is finished or the ring abandoned: fixes the end of the
     /// stream, unless somebody has, and returns how many of the bytes written
     /// by this half lie behind it, and will never be read. 0 as long as it is

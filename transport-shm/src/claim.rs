@@ -91,11 +91,6 @@ impl Claim {
         listen(&claim.socket, BACKLOG).map_err(error("listen at"))?;
         Ok(claim)
     }
-
-    /// The name.
-    pub(crate) fn name(&self) -> &Name {
-        &self.name
-    }
 }
 
 /// The socket that listens; it never blocks.

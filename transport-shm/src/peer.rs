@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::place::{Place, Users, own_uid};
+use crate::vigil::Vigil;
 
 /// The process that connected a socket, or that listens where it is connected to.
 #[derive(Clone, Debug)]
@@ -122,6 +123,8 @@ fn open_by_number(pid: i32) -> Result<OwnedFd, Errno> {
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: i32,
+    // Before the descriptor that it is about.
+    vigil: Vigil,
     fd: OwnedFd,
     /// The directories that were swept on its death.
     swept: Mutex<Vec<PathBuf>>,
@@ -135,6 +138,7 @@ impl Process {
     fn shared(pid: i32, fd: OwnedFd) -> Option<Arc<Process>> {
         let new = Arc::new(Process {
             pid,
+            vigil: Vigil::default(),
             fd,
             swept: Mutex::default(),
         });
@@ -155,6 +159,10 @@ impl Process {
         // What is dropped below takes the lock itself.
         drop(processes);
         Some(shared)
+    }
+
+    pub(crate) fn vigil(&self) -> &Vigil {
+        &self.vigil
     }
 
     /// Whether it has not ended. Cheap, never blocks.

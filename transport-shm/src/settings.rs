@@ -10,18 +10,20 @@ use crate::place::{Place, Users};
 
 const DIR: &str = "dir";
 const ALLOW: &str = "allow";
+const MAX_CAPACITY: &str = "max-capacity";
 
 /// What an endpoint `shm://NAME?dir=/path&allow=1000,1001` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) name: Name,
     pub(crate) place: Place,
+    /// The largest buffer, in bytes, that a dialler may have this side make for it.
+    pub(crate) max_capacity: usize,
 }
 
 impl Settings {
     pub(crate) fn of(endpoint: &Endpoint) -> Result<Settings, BadEndpoint> {
-        endpoint.check_no_path()?;
-        endpoint.check_options(&[DIR, ALLOW])?;
+        endpoint.check_options(&[DIR, ALLOW, MAX_CAPACITY])?;
         let name = Name::new(endpoint.authority()).map_err(BadEndpoint::Value)?;
         let users = Users::with(match endpoint.option(ALLOW) {
             Some(list) => user_ids(list)?,
@@ -38,8 +40,26 @@ impl Settings {
             }
             None => Place::of_user()?,
         };
-        Ok(Settings { name, place })
+        let max_capacity = match endpoint.option(MAX_CAPACITY) {
+            Some(bytes) => capacity(bytes)?,
+            None => ringbuf_core::MAX_CAPACITY,
+        };
+        Ok(Settings {
+            name,
+            place,
+            max_capacity,
+        })
     }
+}
+
+fn capacity(text: &str) -> Result<usize, BadEndpoint> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let bytes: Option<usize> = text.parse().ok().filter(|_| digits);
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| {
+        BadEndpoint::Value(format!(
+            "option `{MAX_CAPACITY}` is `{text}`: write a number of bytes, as in `?{MAX_CAPACITY}=1048576`"
+        ))
+    })
 }
 
 fn user_ids(list: &str) -> Result<Vec<u32>, BadEndpoint> {

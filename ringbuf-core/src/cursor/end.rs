@@ -79,6 +79,18 @@ impl Shared {
         Some(self.counts().1)
     }
 
+    /// `Closer::is_end_settled`.
+    pub(crate) fn is_end_settled(&self) -> bool {
+        // Acquire: pairs with the release in `decide`.
+        is_decided(self.rare().end.load(Ordering::Acquire))
+    }
+
+    /// `Closer::is_read_settled`.
+    pub(crate) fn is_read_settled(&self) -> bool {
+        // Acquire: pairs with the release in `decide`.
+        is_decided(self.rare().read.load(Ordering::Acquire))
+    }
+
     /// `Observer::counts`.
     pub(crate) fn counts(&self) -> (usize, usize) {
         // Acquire: pairs with the release in `Reader::release`, so that the

@@ -1,0 +1,124 @@
+//! Events between sleepers: one for each half of a channel, known to both sides.
+//!
+//! A bell is rung when the ring's flag says that its owner sleeps, and when something has ended. Its owner
+//! waits for it in the kernel, together with what tells of a death: see [`side`](crate::side).
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
+
+use atomic_waker::AtomicWaker;
+use rustix::event::{EventfdFlags, eventfd};
+use transport_reactor::Watched;
+
+/// The event of a sleeper, wherever that is.
+pub(crate) struct Event(OwnedFd);
+
+impl Event {
+    pub(crate) fn new() -> io::Result<Event> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        Ok(Event(eventfd(0, flags)?))
+    }
+
+    /// Wakes the sleeper, or keeps it from falling asleep.
+    pub(crate) fn ring(&self) {
+        // It fails when the counter is at its end, and then it has not been heard yet anyway.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Forgets what was rung.
+    fn silence(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+    }
+}
+
+impl From<OwnedFd> for Event {
+    fn from(fd: OwnedFd) -> Event {
+        Event(fd)
+    }
+}
+
+impl AsFd for Event {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// This side's bell of one half, and who waits for it.
+pub(crate) struct Bell {
+    event: Watched<Event>,
+    waiting: Arc<Waiting>,
+    /// Wakes all who wait.
+    waker: Waker,
+}
+
+/// Who waits for news that a bell brings.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    /// The half itself.
+    pub(crate) half: AtomicWaker,
+    /// Of the outbound half: whoever waits for the receipt.
+    pub(crate) receipt: AtomicWaker,
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.half.wake();
+        self.receipt.wake();
+    }
+}
+
+impl Bell {
+    pub(crate) fn new(event: Event) -> Bell {
+        let waiting = Arc::new(Waiting::default());
+        Bell {
+            event: Watched::inbound(event),
+            waker: waiting.clone().into(),
+            waiting,
+        }
+    }
+
+    pub(crate) fn ring(&self) {
+        self.event.get_ref().ring();
+    }
+
+    pub(crate) fn event(&self) -> &Event {
+        self.event.get_ref()
+    }
+
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    /// After a sleep that this ended: the next one is not ended by it, and others who wait hear of it.
+    pub(crate) fn heard(&self) {
+        self.event.get_ref().silence();
+        self.waiting.receipt.wake();
+    }
+
+    /// Ready if it rang since this was asked last; else whoever waits (who has left a waker before) is woken
+    /// when it rings.
+    pub(crate) fn poll(&self) -> Poll<io::Result<()>> {
+        // Always the same waker.
+        ready!(
+            self.event
+                .poll_readable(&mut Context::from_waker(&self.waker))
+        )?;
+        // It may have been for the other one.
+        self.waker.wake_by_ref();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Before a thread waits for the bell by itself: the background thread need not hear it, unless somebody
+    /// else waits there.
+    pub(crate) fn leave_reactor(&self) {
+        self.event.leave_reactor();
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.event.get_ref().as_fd()
+    }
+}
