@@ -130,16 +130,17 @@ fn garbage_while_an_honest_client_works() {
 
 // shows T3: a hello that comes byte by byte, and never to its end.
 fn a_slow_hello_is_dropped_at_the_deadline() {
-    let deadline = Duration::from_millis(400);
+    // Honest ones may have to wait for their turn on a busy machine, too.
+    let deadline = Duration::from_secs(1);
     let options = Options::new().with_hello_deadline(deadline);
     let server = domain().broker_with("server", options).unwrap();
     let bound = server.listen(&at("tcp://127.0.0.1:0/server")).unwrap();
     let bytes = hello(&"x".repeat(255));
     let strangers: Vec<_> = (0..4)
         .map(|_| {
+            let begun = Instant::now();
             let (mut stream, bytes) = (dial(bound.endpoint()), bytes.clone());
             thread::spawn(move || {
-                let begun = Instant::now();
                 stream.set_read_timeout(Some(deadline / 40)).unwrap();
                 for byte in bytes.chunks(1).chain(std::iter::repeat(&[][..])) {
                     let _ = stream.write_all(byte);
@@ -158,7 +159,7 @@ fn a_slow_hello_is_dropped_at_the_deadline() {
     for stranger in strangers {
         talk(&mut ours, &mut theirs);
         let lasted = stranger.join().unwrap();
-        assert!(lasted >= deadline / 2, "dropped after {lasted:?} already");
+        assert!(lasted >= deadline, "dropped after {lasted:?} already");
     }
     talk(&mut ours, &mut theirs);
 }

@@ -9,6 +9,9 @@ use crate::scripted::{Script, Stranger};
 use crate::support::{LONG, Task, eventually};
 use crate::{listening, many, patient};
 
+/// What counts as prompt, in `handshake`.
+const PROMPT_ANSWER: Duration = Duration::from_millis(250);
+
 fn in_line(server: &Broker, script: &Script, strangers: &[Stranger], count: usize) {
     script.arrive(strangers);
     eventually("they are in the line", || {
@@ -63,18 +66,36 @@ fn silent_strangers_hold_up_nobody_for_long() {
 // shows B2: while they answer promptly, no more are welcomed than acceptors wait.
 #[test]
 fn no_more_are_welcomed_than_acceptors_wait() {
+    // A machine that is busy elsewhere proves nothing: then once more.
+    let limit = Instant::now() + LONG;
+    while !four_are_welcomed_by_turns() {
+        assert!(Instant::now() < limit, "never prompt");
+    }
+}
+
+/// False if this program itself has not answered promptly.
+fn four_are_welcomed_by_turns() -> bool {
     let script = Script::default();
     let server = listening(patient(), &script);
     let honest = many(4, || Stranger::hello("server", 7));
     in_line(&server, &script, &honest, 4);
     for (i, next) in honest.iter().enumerate() {
         let mut acceptor = server.acceptor(7);
+        let start = Instant::now();
         assert!(acceptor.try_accept().is_err());
         eventually("the next is welcomed", || next.was_answered());
-        assert!(honest[i + 1..].iter().all(|s| !s.was_answered()));
+        let others = honest[i + 1..].iter().any(|s| s.was_answered());
+        if start.elapsed() >= PROMPT_ANSWER {
+            return false;
+        }
+        assert!(!others, "more than one is welcomed for one acceptor");
         next.says(&Message::Go);
         acceptor.accept_timeout(LONG).unwrap();
+        if start.elapsed() >= PROMPT_ANSWER {
+            return false;
+        }
     }
+    true
 }
 
 // shows B3: an answer that comes late counts: the next accept is for it.

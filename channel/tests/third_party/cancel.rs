@@ -8,7 +8,7 @@ use std::time::Duration;
 use channel::wire::hello::Message;
 use channel::{AcceptError, ConnectError, Options, WriteError};
 
-use crate::stage::{LONG, Place, eventually};
+use crate::stage::{DEADLINE, LONG, Place, eventually};
 
 /// Somebody connects, is accepted, and is the one that was meant.
 fn next_is_honest(place: &Place, server: &channel::Broker) {
@@ -142,7 +142,7 @@ fn an_acceptor_that_leaves_after_the_go() {
 #[test]
 fn a_connector_that_never_answers_its_welcome() {
     let place = Place::new();
-    let server = place.server(Options::new().with_hello_deadline(Duration::from_millis(50)));
+    let server = place.server(Options::new().with_hello_deadline(DEADLINE));
     let accepting = {
         let server = server.clone();
         thread::spawn(move || server.accept_timeout(7, LONG).unwrap())

@@ -15,6 +15,10 @@ use crate::unix::Unix;
 /// Generous: these machines are slow, and nothing here waits this long unless it is broken.
 pub const LONG: Duration = Duration::from_secs(60);
 
+/// A deadline for hellos that tests see pass, and that honest ones keep, who may have to wait for their turn
+/// on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(2);
+
 /// A directory with sockets, and domains that stand for processes.
 pub struct Place {
     pub directory: PathBuf,

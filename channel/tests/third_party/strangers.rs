@@ -4,11 +4,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
 
 use channel::Options;
 
-use crate::stage::{LONG, Place, Raw, eventually};
+use crate::stage::{DEADLINE, LONG, Place, Raw, eventually};
 
 struct Counting;
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -103,7 +102,7 @@ fn too_many_strangers() {
 #[test]
 fn slow_strangers_are_dropped_at_the_deadline() {
     let place = Place::new();
-    let server = place.server(Options::new().with_hello_deadline(Duration::from_millis(50)));
+    let server = place.server(Options::new().with_hello_deadline(DEADLINE));
     let mut raw = place.raw();
     raw.stream.write_all(&channel::wire::hello::MAGIC).unwrap();
     raw.end();

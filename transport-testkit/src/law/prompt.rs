@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use channel::Channel;
 
-use super::limits::fastest;
+use super::limits::{TRIES, fastest};
 use crate::suite::streams::{expect_all, fill};
 use crate::suite::world::World;
 
@@ -28,7 +28,7 @@ fn leaves_at_once(w: &World, leave: impl Fn(Channel) -> Option<Channel>) {
     });
     assert!(
         took < AT_ONCE,
-        "it took {took:?}, in the best of five tries"
+        "it took {took:?}, in the best of {TRIES} tries"
     );
 }
 

@@ -1,5 +1,7 @@
 //! B2: accept and connect are a symmetrical rendezvous, first come, first served.
 
+use std::time::{Duration, Instant};
+
 use crate::suite::outcome::not_applicable;
 use crate::suite::support::{eventually, go, left};
 use crate::suite::world::{World, connect, listen, talk};
@@ -47,7 +49,18 @@ pub(crate) fn b2_the_two_know_each_other(w: &World) {
     assert_eq!((ours.handle().port(), theirs.handle().port()), (513, 513));
 }
 
+/// A connector that does not answer its welcome within this time lets others pass.
+const PROMPT_ANSWER: Duration = Duration::from_millis(250);
+
 pub(crate) fn b2_connectors_are_served_in_order(w: &World) {
+    // A machine that is busy elsewhere proves nothing: then once more.
+    while !eight_are_served_in_order(w) {
+        assert!(!left().is_zero(), "connectors never answered promptly");
+    }
+}
+
+/// False if one may have been passed, since it did not answer promptly.
+fn eight_are_served_in_order(w: &World) -> bool {
     let place = w.place();
     let mut connecting = Vec::new();
     for i in 0..8 {
@@ -57,11 +70,21 @@ pub(crate) fn b2_connectors_are_served_in_order(w: &World) {
             place.server.waiting(7).connectors == i + 1
         });
     }
-    for (i, connecting) in connecting.into_iter().enumerate() {
+    let mut accepted = Vec::new();
+    for i in 0..connecting.len() {
+        let start = Instant::now();
         let ours = place.server.accept_timeout(7, left()).unwrap();
+        let prompt = start.elapsed() < PROMPT_ANSWER;
+        if ours.handle().peer_name() != format!("client{i}") && !prompt {
+            return false;
+        }
         assert_eq!(ours.handle().peer_name(), format!("client{i}"), "the order");
+        accepted.push(ours);
+    }
+    for connecting in connecting {
         connecting.join("the connect").unwrap();
     }
+    true
 }
 
 pub(crate) fn b2_acceptors_are_served_in_order(w: &World) {

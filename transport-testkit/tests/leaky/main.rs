@@ -18,7 +18,7 @@ use transport_testkit::{Subject, Suite};
 static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
 /// How long a test may take. It is over sooner, but what leaks is waited for to go.
-const LIMIT: Duration = Duration::from_secs(6);
+const LIMIT: Duration = Duration::from_secs(12);
 
 struct Sockets(Leak, tempfile::TempDir);
 
