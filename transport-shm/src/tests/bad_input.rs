@@ -92,9 +92,12 @@ fn others_have_rights_there() {
     // Others may look, where that is asked for, but not write.
     let shared = server.with_option("allow", "12345").unwrap();
     drop(Claim::new(&settings(&shared), &shared).unwrap());
-    fs::set_permissions(path, Permissions::from_mode(0o1777)).unwrap();
-    let says = [path.to_str().unwrap(), "mode 1777", "chmod 755"];
-    unusable(&shared, ErrorKind::PermissionDenied, &says);
+    for mode in [0o1777, 0o775, 0o757] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        let mode = format!("mode {mode:04o}");
+        let says = [path.to_str().unwrap(), &mode, "chmod 755"];
+        unusable(&shared, ErrorKind::PermissionDenied, &says);
+    }
     assert!(files(path).is_empty());
 }
 

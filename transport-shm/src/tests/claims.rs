@@ -1,5 +1,6 @@
 //! One name, one listener.
 
+use std::fs::hard_link;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -7,7 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use channel::{ConnectError, DialError, Domain, ListenError};
-use rustix::net::listen;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, listen, recv};
 
 use super::process::{holder, start, start_by, tell};
 use super::{at, eventually, files, leave_stale, listed, private_directory, settings, take_in};
@@ -63,6 +65,8 @@ fn of_all_who_race_for_a_name_one_gets_it() {
             leave_stale(directory.path(), "server");
         }
         racers.iter_mut().for_each(|racer| racer.order("claim"));
+        // It removes what is dead, too.
+        assert!(listed(directory.path()).len() <= 1);
         let outcomes: Vec<_> = racers.iter_mut().map(|racer| racer.hear()).collect();
         let count = |what| outcomes.join(" ").matches(what).count();
         assert_eq!(
@@ -109,13 +113,15 @@ fn whoever_waits_at_a_claim_that_ends_is_told() {
     let claim = Claim::new(&settings(&server), &server).unwrap();
     let kept = claim.as_fd().try_clone_to_owned().unwrap();
     let (ours, _) = connect(&settings(&server)).unwrap().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    hard_link(file("server.sock"), file("late.sock")).unwrap();
     drop(claim);
     eventually("it hangs up", || {
-        !matches!(
-            rustix::net::recv(&ours, &mut [0; 1], rustix::net::RecvFlags::empty()),
-            Err(rustix::io::Errno::AGAIN)
-        )
+        recv(&ours, &mut [0; 1], RecvFlags::empty()) != Err(Errno::AGAIN)
     });
+    // Nor can anybody come who was on the way when the name was given back.
+    let late = settings(&at(directory.path(), "late"));
+    assert!(matches!(connect(&late), Err(DialError::NotFound)));
     drop(kept);
 }
 

@@ -78,3 +78,18 @@ fn a_symbolic_link_to_a_living_socket() {
         &["server.sock", "another program"],
     );
 }
+
+// shows T2
+#[test]
+fn a_symbolic_link_to_nothing() {
+    let directory = private_directory();
+    let server = at(directory.path(), "server");
+    symlink("/nowhere", directory.path().join("server.sock")).unwrap();
+    let error = Claim::new(&settings(&server), &server).unwrap_err();
+    assert_says(&error, &["server.sock", "another kind", "remove it"]);
+    assert!(matches!(
+        connect(&settings(&server)),
+        Err(DialError::NotFound)
+    ));
+    assert_eq!(files(directory.path()), ["server.sock"]);
+}

@@ -2,6 +2,9 @@
 
 use channel::{DialError, Endpoint};
 
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with};
+
 use super::process::{Process, holder, start};
 use super::{at, files, leave_stale, listed, private_directory, settings};
 use crate::claim::Claim;
@@ -65,7 +68,7 @@ fn whoever_talked_with_a_killed_process_removes_what_it_left() {
     let stale = |name| leave_stale(path, name);
 
     let mut process = holder(&server);
-    let _other = holder(&second);
+    let living = Claim::new(&settings(&second), &second).unwrap();
     let (_socket, peer) = connect(&wanted).unwrap().unwrap();
     stale("first");
     sweep_after(&peer, &wanted.place);
@@ -74,6 +77,8 @@ fn whoever_talked_with_a_killed_process_removes_what_it_left() {
     process.kill();
     sweep_after(&peer, &wanted.place);
     assert_eq!(files(path), ["second.sock"], "whose process lives");
+    let bothered = accept_with(&living, SocketFlags::CLOEXEC);
+    assert_eq!(bothered.unwrap_err(), Errno::AGAIN);
     // A thousand channels to one process are a thousand calls, and one look.
     stale("third");
     sweep_after(&peer, &wanted.place);

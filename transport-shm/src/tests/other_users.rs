@@ -1,13 +1,15 @@
 //! Processes of other users. Takes root, who can be anybody.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
+use std::process::Command;
 
 use channel::{DialError, Endpoint};
 use rustix::process::Uid;
 use rustix::thread::set_thread_uid;
 
+use super::process::start_by;
 use super::{assert_says, at, listed, not_run, private_directory, settings, take_in};
 use crate::claim::Claim;
 use crate::connect::connect;
@@ -88,6 +90,40 @@ fn a_listener_of_another_user_is_not_trusted_unasked() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+// shows T2
+#[test]
+fn a_listener_in_ones_own_directory_may_be_somebody_else_and_is_not_trusted() {
+    if own_uid() != 0 {
+        return not_run("a listener in one's own", "only root can be another user");
+    }
+    let directory = private_directory();
+    chown(directory.path(), Some(OTHER), None).unwrap();
+    let server = allowing(directory.path(), OTHER);
+    let _claim = Claim::new(&settings(&server), &server).unwrap();
+    let connected = as_other("a listener in one's own", || {
+        connect(&settings(&at(directory.path(), "server")))
+    });
+    match connected {
+        Some(Err(DialError::Io(error))) => assert_says(&error, &["runs as user 0", "allow=0"]),
+        other => panic!("{other:?}"),
+    }
+}
+
+// shows T2
+#[test]
+fn what_others_may_use_they_can_whatever_the_mask_of_the_process() {
+    let directory = private_directory();
+    let path = directory.path().join("run");
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077; exec \"$0\" \"$@\""]);
+    command.arg(std::env::current_exe().unwrap());
+    let mut process = start_by(command, &format!("hold {}", allowing(&path, OTHER)));
+    assert_eq!(process.hear(), "won");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o755);
+    assert_eq!(mode(&path.join("server.sock")), 0o666);
 }
 
 // shows T2
