@@ -12,11 +12,15 @@
 //! - Copying: [`Producer::write`], [`Consumer::read`], and their vectored
 //!   forms. 0 means full, or empty; `is_finished`, `is_abandoned` and
 //!   [`Consumer::at_end`] tell that from an end.
+//! - Reading ahead: [`Consumer::copy`] then [`Consumer::free`], in any memory.
 //! - Lending: [`Producer::reserve`] then `commit`, [`Consumer::peek`] then
 //!   `consume`: at most two slices, in memory that no other process writes.
 //! - Ending: [`Producer::finish`], [`Consumer::abandon`], or either by a
 //!   [`Closer`] from any thread. [`Producer::settle`] makes a finish that
-//!   overtakes a write exact.
+//!   overtakes a write exact. [`Closer::settle_end`] and
+//!   [`Closer::settle_read`] fix what counts as written and as read from a
+//!   third place, which may be another process; then [`Consumer::settle`]
+//!   tells the reader.
 //! - Watching: an [`Observer`] sees fill and totals, beside the data path.
 //!
 //! # Sleeping

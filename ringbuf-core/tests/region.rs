@@ -253,6 +253,15 @@ fn impossible_positions() {
     one.word(END).store(0, Ordering::Relaxed);
     assert_eq!(producer.settle(), 0);
     assert_eq!(consumer.at_end(), Ok(true));
+    // Reading that ended nowhere near: counts stay within a capacity.
+    other.ring().into_closer().abandon();
+    for wrong in [long_ago, full.wrapping_add(1), head ^ 1 << 31, 1] {
+        one.word(READ).store(wrong | top, Ordering::Relaxed);
+        let read = other.ring().into_closer().settle_read().unwrap();
+        assert!(head.wrapping_sub(read) <= CAPACITY);
+        assert!(consumer.settle() <= CAPACITY);
+    }
+    one.word(RARE).store(1, Ordering::Relaxed);
     // And what is decided here is not undone from there.
     one.word(END).store(never, Ordering::Relaxed);
     one.word(HEAD)

@@ -109,8 +109,8 @@ impl<'a> Play<'a> {
             }
         }
         let observer = self.ring.clone().into_observer();
-        if observer.is_abandoned() {
-            // What was shown is discarded.
+        if observer.is_abandoned() || observer.is_finished() && !self.honest {
+            // What was shown is discarded, or may lie behind the end.
             self.shown_filled = 0;
         }
         assert!(observer.fill() <= self.capacity);
@@ -208,8 +208,7 @@ impl<'a> Play<'a> {
             self.shown_free = n;
         }
         if let (Some(n), false) = (available, closer.is_abandoned()) {
-            // An end may be decided to lie before what was shown.
-            assert!(n >= self.shown_filled || closer.is_finished());
+            assert!(n >= self.shown_filled);
             self.shown_filled = n;
         }
         if self.honest {
@@ -289,7 +288,6 @@ impl<'a> Play<'a> {
             (5, _, Some(consumer)) => {
                 let lost = consumer.settle();
                 assert!(lost <= self.capacity && (lost == 0 || !self.honest));
-                self.shown_filled = 0;
             }
             (6, ..) => {
                 let end = closer.settle_end();
