@@ -1,6 +1,8 @@
 //! A world of names: brokers, transports and resolvers.
 
-use std::collections::{BTreeMap, HashMap};
+mod transports;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Weak};
 
@@ -8,11 +10,12 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::broker::{Broker, BrokerInner};
 use crate::endpoint::Endpoint;
-use crate::error::{BrokerError, DialError, ListenError};
+use crate::error::BrokerError;
 use crate::mem::Mem;
 use crate::options::Options;
 use crate::resolve::{InProcess, ResolveError, Resolver};
 use crate::transport::Transport;
+use transports::{Transports, UnknownScheme};
 
 /// A domain owns the table of transports, the resolvers and the names of the brokers made in it.
 ///
@@ -26,8 +29,9 @@ pub struct Domain(Arc<DomainInner>);
 
 pub(crate) struct DomainInner {
     brokers: Mutex<HashMap<Arc<str>, Weak<BrokerInner>>>,
-    // The table is open: whoever adds a transport names its schemes.
-    transports: RwLock<BTreeMap<String, Arc<dyn Transport>>>,
+    transports: RwLock<Transports>,
+    in_process: Arc<dyn Resolver>,
+    /// Those that were added as such, in this order.
     resolvers: RwLock<Vec<Arc<dyn Resolver>>>,
 }
 
@@ -46,7 +50,8 @@ impl Domain {
         let inner = Arc::new_cyclic(|weak| DomainInner {
             brokers: Mutex::default(),
             transports: RwLock::default(),
-            resolvers: RwLock::new(vec![Arc::new(InProcess(Weak::clone(weak)))]),
+            in_process: Arc::new(InProcess(Weak::clone(weak))),
+            resolvers: RwLock::default(),
         });
         let domain = Domain(inner);
         domain.add(Mem::new());
@@ -54,22 +59,36 @@ impl Domain {
     }
 
     /// Adds a transport under each of its schemes, in place of an earlier one of the same scheme.
+    ///
+    /// Its [`resolver`](Transport::resolver), if it has one, is asked for names from now on: after this process,
+    /// and after those of transports that were added before; ahead of every resolver that was
+    /// [added](Domain::add_resolver) as such, whenever that was. A transport that has been replaced under all of
+    /// its schemes is asked no more.
     pub fn add(&self, transport: impl Transport + 'static) {
         let transport: Arc<dyn Transport> = Arc::new(transport);
-        let mut table = self.0.transports.write();
-        for scheme in transport.schemes() {
-            table.insert((*scheme).to_owned(), transport.clone());
-        }
+        // The transport's own code does not run under the lock.
+        let resolver = transport.resolver();
+        let schemes = transport.schemes().iter().map(|s| (*s).to_owned());
+        let schemes = schemes.collect();
+        let replaced = self.0.transports.write().add(transport, schemes, resolver);
+        drop(replaced);
     }
 
-    /// Adds a resolver, to be asked after those that are there.
+    /// Adds a resolver, to be asked after those that are there: after this process, the transports, and those
+    /// that were added before. To look names up in the configuration and then in a discovery service, they are
+    /// added in this order.
     pub fn add_resolver(&self, resolver: impl Resolver + 'static) {
         self.0.resolvers.write().push(Arc::new(resolver));
     }
 
     /// The schemes that can be used in endpoints, sorted.
     pub fn schemes(&self) -> Vec<String> {
-        self.0.transports.read().keys().cloned().collect()
+        self.0
+            .transports
+            .read()
+            .schemes()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Whether both ends of a connection to this endpoint would lie in this domain; `None` if no
@@ -132,20 +151,7 @@ impl Domain {
         &self,
         endpoint: &Endpoint,
     ) -> Result<Arc<dyn Transport>, UnknownScheme> {
-        let table = self.0.transports.read();
-        // A modifier that wraps a transport is an entry of its own: `fault+mem` beside `mem`.
-        let scheme = match endpoint.is_fault() {
-            true => format!("fault+{}", endpoint.scheme()),
-            false => endpoint.scheme().to_owned(),
-        };
-        table.get(&scheme).cloned().ok_or_else(|| UnknownScheme {
-            known: table
-                .keys()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", "),
-            scheme,
-        })
+        self.0.transports.read().find(endpoint)
     }
 
     /// The endpoints that a name stands for, or who was asked in vain.
@@ -153,7 +159,10 @@ impl Domain {
         &self,
         name: &str,
     ) -> Result<Result<Vec<Endpoint>, String>, ResolveError> {
-        let resolvers = self.0.resolvers.read().clone();
+        // This process, this machine, then whatever the program has configured.
+        let mut resolvers = vec![self.0.in_process.clone()];
+        resolvers.extend(self.0.transports.read().resolvers());
+        resolvers.extend(self.0.resolvers.read().iter().cloned());
         for resolver in &resolvers {
             let endpoints = resolver.resolve(name).await?;
             if !endpoints.is_empty() {
@@ -166,23 +175,6 @@ impl Domain {
             .collect::<Vec<_>>()
             .join(", ");
         Ok(Err(asked))
-    }
-}
-
-pub(crate) struct UnknownScheme {
-    pub scheme: String,
-    pub known: String,
-}
-
-impl From<UnknownScheme> for ListenError {
-    fn from(UnknownScheme { scheme, known }: UnknownScheme) -> ListenError {
-        ListenError::UnknownScheme { scheme, known }
-    }
-}
-
-impl From<UnknownScheme> for DialError {
-    fn from(UnknownScheme { scheme, known }: UnknownScheme) -> DialError {
-        DialError::UnknownScheme { scheme, known }
     }
 }
 

@@ -9,8 +9,9 @@ use crate::domain::DomainInner;
 use crate::endpoint::Endpoint;
 use crate::transport::BoxFuture;
 
-/// Knows where brokers are. A [`Domain`](crate::Domain) asks its resolvers in order; the first one
-/// that knows the name decides.
+/// Knows where brokers are. A [`Domain`](crate::Domain) asks in order: itself, its transports' resolvers
+/// ([`Transport::resolver`](crate::transport::Transport::resolver)), then those that the program has added. The
+/// first one that knows the name decides.
 pub trait Resolver: Send + Sync {
     /// What it is called in errors, such as `"this process"`.
     fn name(&self) -> &str;

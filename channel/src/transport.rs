@@ -31,6 +31,7 @@ use std::time::Instant;
 use crate::endpoint::Endpoint;
 use crate::error::{DialError, ListenError};
 use crate::options::Options;
+use crate::resolve::Resolver;
 use crate::wait;
 
 pub use crate::lingering::Lingering;
@@ -286,6 +287,16 @@ pub trait Transport: Send + Sync {
     /// listens there. To be overridden where the path means something else.
     fn broker_of<'a>(&self, endpoint: &'a Endpoint) -> &'a str {
         endpoint.broker().unwrap_or("")
+    }
+
+    /// Knows which brokers can be reached over this transport by their names alone, where that takes no
+    /// configuration: those of this machine, say. The domain asks it after its own brokers and before the
+    /// resolvers that the program adds (see [`Domain::add`](crate::Domain::add), which calls this once).
+    ///
+    /// It should say that a name is unknown where it cannot tell: an error ends the look-up, also for those who
+    /// would be asked next.
+    fn resolver(&self) -> Option<Arc<dyn Resolver>> {
+        None
     }
 
     /// Whether both ends of every connection lie in this domain, and a dial that has completed
