@@ -242,6 +242,18 @@ pub enum ListenError {
     /// Somebody listens there.
     #[error("{0} is taken: somebody listens there already")]
     Taken(Endpoint),
+    /// The name is another broker's, in this process or another one: on this machine, a name belongs to one that
+    /// listens.
+    #[error(
+        "the name \"{name}\" is taken on this machine: {} listens under it; choose another name or end that process",
+        process(*.by)
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The id of the process, where it is known.
+        by: Option<u32>,
+    },
     /// The broker is closed.
     #[error("broker \"{0}\" is closed")]
     Closed(String),
@@ -257,6 +269,13 @@ pub enum ListenError {
     /// The operating system said no.
     #[error("{0}")]
     Io(Arc<io::Error>),
+}
+
+fn process(id: Option<u32>) -> String {
+    match id {
+        Some(id) => format!("process {id}"),
+        None => "another process".to_owned(),
+    }
 }
 
 impl From<io::Error> for DialError {
@@ -289,4 +308,11 @@ into_io!(ConnectError:
     Dial { .. } => io::ErrorKind::AddrNotAvailable,
     AllFailed { .. } => io::ErrorKind::HostUnreachable,
     Resolve { .. } => io::ErrorKind::Other,
+);
+into_io!(ListenError:
+    UnknownScheme { .. } | Unsupported(_) => io::ErrorKind::Unsupported,
+    Taken(_) | NameTaken { .. } => io::ErrorKind::AddrInUse,
+    Closed(_) => io::ErrorKind::NotConnected,
+    Endpoint(_) | Capacity(_) => io::ErrorKind::InvalidInput,
+    Io(error) => error.kind(),
 );

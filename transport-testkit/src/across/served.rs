@@ -119,7 +119,7 @@ impl Served {
     fn listen(&mut self, body: &mut In) -> io::Result<Out> {
         let (broker, bound) = self.brokers.get_mut(&body.number()?).ok_or_else(unknown)?;
         let at: Endpoint = body.text()?.parse().map_err(io::Error::other)?;
-        bound.push(broker.listen(&at).map_err(io::Error::other)?);
+        bound.push(broker.listen(&at)?);
         Ok(Out::default())
     }
 

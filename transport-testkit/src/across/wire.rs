@@ -210,7 +210,7 @@ pub(super) fn strange(what: &str) -> io::Error {
 }
 
 /// The kinds of errors that mean something between a transport and a channel.
-const KINDS: [io::ErrorKind; 9] = [
+const KINDS: [io::ErrorKind; 10] = [
     io::ErrorKind::Other,
     io::ErrorKind::NotConnected,
     io::ErrorKind::BrokenPipe,
@@ -220,6 +220,7 @@ const KINDS: [io::ErrorKind; 9] = [
     io::ErrorKind::ConnectionRefused,
     io::ErrorKind::NotFound,
     io::ErrorKind::InvalidData,
+    io::ErrorKind::AddrInUse,
 ];
 
 impl Out {
