@@ -293,8 +293,8 @@ pub trait Transport: Send + Sync {
     /// configuration: those of this machine, say. The domain asks it after its own brokers and before the
     /// resolvers that the program adds (see [`Domain::add`](crate::Domain::add), which calls this once).
     ///
-    /// It should say that a name is unknown where it cannot tell: an error ends the look-up, also for those who
-    /// would be asked next.
+    /// An error ends the look-up, also for those who would be asked next: it is for what the user has to put
+    /// right. Where the resolver merely cannot tell, the name is unknown to it.
     fn resolver(&self) -> Option<Arc<dyn Resolver>> {
         None
     }

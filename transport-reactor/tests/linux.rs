@@ -5,6 +5,7 @@ mod support;
 
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
+use std::task::Context;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -45,6 +46,8 @@ fn a_read_of_an_event_is_no_news() {
     until_readable("an event that was there", &registration);
     let (counter, waker) = Counter::new();
     assert!(poll_once(&registration, &waker).is_pending());
+    let mut cx = Context::from_waker(&waker);
+    assert!(registration.poll_writable(&mut cx).poll().is_pending());
     rustix::io::read(&event, &mut [0; 8]).unwrap();
     until_all_is_heard();
     assert_eq!(counter.wakes(), 0);

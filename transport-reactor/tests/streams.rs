@@ -89,12 +89,13 @@ fn a_hang_up_alone_is_inbound_news() {
     assert_eq!(rustix::io::read(&near, &mut [0; 8]).unwrap(), 0);
 }
 
-// shows C6: so is a reader that is gone for a writer.
+// shows C6: a writer without room hears that its reader is gone.
 #[test]
 fn a_reader_that_is_gone_is_outbound_news() {
     let (far, near) = rustix::pipe::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&near, true).unwrap();
+    while rustix::io::write(&near, &[0; 4096]).is_ok() {}
     let registration = Registration::new(&near).unwrap();
-    until_writable("room that was there", &registration);
     drop(far);
     until_writable("the hang-up", &registration);
 }
