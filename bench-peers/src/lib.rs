@@ -14,6 +14,7 @@ pub mod machine;
 pub mod measure;
 pub mod messages;
 pub mod pipes;
+pub mod processes;
 pub mod report;
 pub mod rings;
 pub mod sockets;

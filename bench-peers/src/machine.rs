@@ -25,6 +25,50 @@ pub fn process_cpu() -> Duration {
     clock(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
+/// Time since some moment that is the same for all processes of this machine.
+pub fn monotonic() -> Duration {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+/// CPU time of the processes that this one started and that have ended.
+fn children_cpu() -> Duration {
+    // SAFETY: plain numbers, for which zero is a value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is a valid place for the answer.
+    let done = unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage) };
+    assert_eq!(done, 0, "getrusage");
+    let duration =
+        |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
+    duration(usage.ru_utime) + duration(usage.ru_stime)
+}
+
+/// Two cores that this process may use and that are not two threads of one, where the system tells.
+pub fn two_cores() -> [usize; 2] {
+    let all: Vec<usize> = core_affinity::get_core_ids()
+        .unwrap_or_default()
+        .iter()
+        .map(|core| core.id)
+        .collect();
+    let Some(&first) = all.first() else {
+        return [0, 1];
+    };
+    // Such as "0,4" or "0-1".
+    let path = format!("/sys/devices/system/cpu/cpu{first}/topology/thread_siblings_list");
+    let siblings = std::fs::read_to_string(path).unwrap_or_default();
+    let is_sibling = |core: usize| {
+        siblings.trim().split(',').any(|part| {
+            let (from, to) = part.split_once('-').unwrap_or((part, part));
+            let number = |text: &str| text.parse::<usize>().ok();
+            number(from)
+                .zip(number(to))
+                .is_some_and(|(from, to)| (from..=to).contains(&core))
+        })
+    };
+    let others = || all.iter().copied().filter(|core| *core != first);
+    let second = others().find(|core| !is_sibling(*core));
+    [first, second.or(others().next()).unwrap_or(first)]
+}
+
 fn clock(id: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
@@ -50,7 +94,7 @@ pub fn resident() -> u64 {
 /// What else the machine did meanwhile: shares of all its cores' time.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Neighbours {
-    /// Other programs'.
+    /// Other programs', processes that this one started and has waited for apart.
     pub programs: f64,
     /// Taken by the hypervisor.
     pub stolen: f64,
@@ -82,7 +126,7 @@ impl NeighbourWatch {
         Self {
             busy,
             stolen,
-            own: process_cpu(),
+            own: process_cpu() + children_cpu(),
             begun: Instant::now(),
         }
     }
@@ -92,7 +136,7 @@ impl NeighbourWatch {
         let (busy, stolen) = busy_seconds();
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let all = self.begun.elapsed().as_secs_f64() * cores as f64;
-        let own = (process_cpu() - self.own).as_secs_f64();
+        let own = (process_cpu() + children_cpu() - self.own).as_secs_f64();
         Neighbours {
             programs: ((busy - self.busy - own) / all).max(0.0),
             stolen: (stolen - self.stolen) / all,
@@ -165,6 +209,9 @@ fn commit() -> String {
         ":/ringbuf-core",
         ":/channel",
         ":/message-queue",
+        ":/transport-tcp",
+        ":/transport-reactor",
+        ":/transport-shm",
         ":/bench-peers/src",
     ];
     let mut arguments = vec!["status", "--porcelain", "--"];

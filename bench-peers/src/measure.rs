@@ -64,6 +64,8 @@ pub enum Unit {
     GigabytesPerSecond,
     /// Millions of units of work per second: more is better.
     MillionsPerSecond,
+    /// Thousands of units of work per second: more is better.
+    ThousandsPerSecond,
 }
 
 /// What part a contestant plays in a row.
@@ -124,6 +126,8 @@ pub struct Row {
     pub wanted: Wanted,
     /// Work comes in multiples of this.
     grain: u64,
+    /// What every measurement is of, if that does not follow from how long one should last.
+    always: Option<u64>,
     /// All who take part.
     pub contestants: Vec<Contestant>,
 }
@@ -137,6 +141,7 @@ impl Row {
             unit,
             wanted: Wanted::Nothing,
             grain: 1,
+            always: None,
             contestants: Vec::new(),
         }
     }
@@ -150,6 +155,13 @@ impl Row {
     /// Work comes in multiples of `grain` units.
     pub fn grain(mut self, grain: u64) -> Self {
         self.grain = grain;
+        self
+    }
+
+    /// Every measurement is of that many units of work: for work that takes much longer than the
+    /// time that counts.
+    pub fn always(mut self, amount: u64) -> Self {
+        self.always = Some(amount);
         self
     }
 
@@ -178,12 +190,19 @@ impl Row {
         }
     }
 
+    /// Has the contestant of that name do `amount` units of work once.
+    pub fn once_by(&mut self, name: &str, amount: u64) {
+        let contestant = self.contestants.iter_mut().find(|c| c.name == name);
+        (contestant.expect("a contestant of the row").work)(amount);
+    }
+
     fn figure(&self, amount: u64, elapsed: Duration) -> f64 {
         let nanos = elapsed.as_secs_f64() * 1e9;
         match self.unit {
             Unit::Nanos => nanos / amount as f64,
             Unit::GigabytesPerSecond => amount as f64 / nanos,
             Unit::MillionsPerSecond => amount as f64 * 1e3 / nanos,
+            Unit::ThousandsPerSecond => amount as f64 * 1e6 / nanos,
         }
     }
 
@@ -204,7 +223,7 @@ impl Row {
         let base = self.median(base)?;
         Some(match self.unit {
             Unit::Nanos => base / figure,
-            Unit::GigabytesPerSecond | Unit::MillionsPerSecond => figure / base,
+            _ => figure / base,
         })
     }
 
@@ -226,9 +245,7 @@ impl Row {
             .map(|c| (c.name, median(&c.figures)));
         match self.unit {
             Unit::Nanos => all.min_by(|a, b| a.1.total_cmp(&b.1)),
-            Unit::GigabytesPerSecond | Unit::MillionsPerSecond => {
-                all.max_by(|a, b| a.1.total_cmp(&b.1))
-            }
+            _ => all.max_by(|a, b| a.1.total_cmp(&b.1)),
         }
     }
 }
@@ -252,6 +269,10 @@ pub fn run(rows: &mut [Row], plan: Plan) -> Neighbours {
     // A first, short measurement each finds how much work fits into the time.
     for row in rows.iter_mut() {
         for i in 0..row.contestants.len() {
+            if let Some(amount) = row.always {
+                row.contestants[i].amount = amount;
+                continue;
+            }
             let mut amount = row.fit(1000.0);
             let target = plan.each.as_secs_f64();
             loop {
@@ -311,6 +332,23 @@ pub fn run(rows: &mut [Row], plan: Plan) -> Neighbours {
         eprint!("\r\x1b[K");
     }
     watch.stop()
+}
+
+/// Of rows that differ in the capacity only, the one in which ours does best counts.
+pub fn judge_the_best(rows: &mut [Row], prefix: &str) {
+    let ours = |row: &Row| match (row.wanted, row.unit) {
+        (Wanted::AtLeast(_, name), _) => row.median(name),
+        (_, Unit::Nanos) => row.ours().map(|(_, nanos)| -nanos),
+        _ => row.ours().map(|(_, rate)| rate),
+    };
+    let mut alternatives: Vec<&mut Row> = rows
+        .iter_mut()
+        .filter(|row| row.key.starts_with(prefix))
+        .collect();
+    alternatives.sort_by(|a, b| ours(b).partial_cmp(&ours(a)).expect("figures"));
+    for row in alternatives.into_iter().skip(1) {
+        row.wanted = Wanted::Nothing;
+    }
 }
 
 /// Keeps two such programs from measuring at the same time.

@@ -12,7 +12,7 @@ pub(crate) use measures::{glance, number_of, period, sum};
 pub use measures::{grain, round_trip, stream, stream_unseen};
 #[cfg(feature = "nng")]
 pub use nanomsg::Nng;
-pub use ours::{Borrowed, Fed, Halves, Into, Sent, Shared, Vector};
+pub use ours::{Borrowed, Fed, Halves, Into, Sent, Shared, Take, Vector};
 pub use vectors::{Crossbeam, Kanal};
 #[cfg(feature = "zmq")]
 pub use zeromq::ZeroMq;
@@ -42,6 +42,6 @@ pub trait Pair: 'static {
 
 /// How many messages take as many bytes, so that all contestants may hold the same number of bytes
 /// in flight; at least two, so that one can be made while another is looked at.
-fn messages(capacity: usize, size: usize) -> usize {
+pub(crate) fn messages(capacity: usize, size: usize) -> usize {
     (capacity / size).max(2)
 }

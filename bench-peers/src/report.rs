@@ -41,12 +41,12 @@ pub fn verdict(row: &Row) -> Verdict {
     let ratio = ratio.filter(|ratio| ratio.is_finite());
     let bound = match row.unit {
         Unit::Nanos => "at most",
-        Unit::GigabytesPerSecond | Unit::MillionsPerSecond => "at least",
+        _ => "at least",
     };
     let holds = |times: f64| {
         ratio.map(|ratio| match row.unit {
             Unit::Nanos => ratio <= times,
-            Unit::GigabytesPerSecond | Unit::MillionsPerSecond => ratio >= times,
+            _ => ratio >= times,
         })
     };
     // The last is how far off ours is, as a share.
@@ -121,6 +121,7 @@ fn unit_name(unit: Unit) -> &'static str {
         Unit::Nanos => "ns",
         Unit::GigabytesPerSecond => "GB/s",
         Unit::MillionsPerSecond => "M/s",
+        Unit::ThousandsPerSecond => "k/s",
     }
 }
 
@@ -341,7 +342,7 @@ pub struct Options {
     #[arg(long)]
     pub once: Option<u64>,
     /// The two cores that threads are pinned to
-    #[arg(long, value_delimiter = ',', default_values_t = [0, 1])]
+    #[arg(long, value_delimiter = ',', default_values_t = machine::two_cores())]
     pub cores: Vec<usize>,
     /// Write the whole run as JSON to this file
     #[arg(long)]

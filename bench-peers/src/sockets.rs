@@ -9,6 +9,7 @@ mod measures;
 #[cfg(feature = "nng")]
 mod nanomsg;
 mod ours;
+mod parts;
 mod raw;
 mod tokio_tls;
 mod tokios;
@@ -16,15 +17,22 @@ mod tokios;
 mod zeromq;
 
 pub use connects::{Connects, connects};
+pub(crate) use connects::{ask_anew, warm_connects};
+pub(crate) use measures::measure_on;
 pub use measures::{bytes, fed, round_trip, sent};
 #[cfg(feature = "nng")]
 pub use nanomsg::Nng;
-pub use ours::{Bytes, Eager, Plain, Queue, Tcp, Tls, broker};
-pub use raw::Raw;
+#[cfg(feature = "nng")]
+pub(crate) use nanomsg::{NngEnd, socket as nng_socket};
+pub use ours::{Bytes, BytesEnd, Eager, FromChannel, Plain, Queue, QueueEnd, Tcp, Tls, broker};
+pub use parts::{Fed, Measure, RoundTrip, Sent};
+pub use raw::{Raw, RawEnd};
 pub use tokio_tls::{FramedTls, TokioTls};
 pub use tokios::{Framed, Tokio};
 #[cfg(feature = "zmq")]
 pub use zeromq::ZeroMq;
+#[cfg(feature = "zmq")]
+pub(crate) use zeromq::ZeroMqEnd;
 
 use std::net::{TcpListener, TcpStream};
 use std::pin::pin;

@@ -1,6 +1,6 @@
 //! The message queue against its peers: prints the third table of `BENCHMARKS.md`.
 
-use bench_peers::measure::{Role, Row, Sample, Unit, Wanted, run};
+use bench_peers::measure::{Role, Row, Sample, Unit, Wanted, judge_the_best, run};
 use bench_peers::messages::*;
 use bench_peers::report::{Options, markdown, provenance, to_json};
 use bench_peers::rings::cache_line;
@@ -165,23 +165,6 @@ fn round_trip_row(cores: [usize; 2], size: usize, capacity: usize, wanted: f64) 
     .wanted(Wanted::AtMost(wanted));
     all_contestants!(row, task, round_trip)
         .with(Role::Reference, "cache line", move |n| cache_line(cores, n))
-}
-
-/// Of rows that differ in the capacity only, the one in which ours does best counts.
-fn judge_the_best(rows: &mut [Row], prefix: &str) {
-    let ours = |row: &Row| match (row.wanted, row.unit) {
-        (Wanted::AtLeast(_, name), _) => row.median(name),
-        (_, Unit::Nanos) => row.ours().map(|(_, nanos)| -nanos),
-        _ => row.ours().map(|(_, rate)| rate),
-    };
-    let mut alternatives: Vec<&mut Row> = rows
-        .iter_mut()
-        .filter(|row| row.key.starts_with(prefix))
-        .collect();
-    alternatives.sort_by(|a, b| ours(b).partial_cmp(&ours(a)).expect("figures"));
-    for row in alternatives.into_iter().skip(1) {
-        row.wanted = Wanted::Nothing;
-    }
 }
 
 fn main() -> std::io::Result<()> {

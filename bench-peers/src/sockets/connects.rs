@@ -35,35 +35,44 @@ pub trait Connects: 'static {
     }
 }
 
+/// Connections before the clock starts.
+pub(crate) fn warm_connects(times: u64) -> u64 {
+    (times / 8).clamp(4, 500)
+}
+
+/// Connects, asks and closes `times` times. The server serves [`warm_connects`] more.
+pub(crate) async fn ask_anew<C: Connects>(client: &C::Client, at: &C::At, times: u64) -> Sample {
+    let warm = warm_connects(times);
+    let mut watch = Watch::start();
+    for number in 0..warm + times {
+        if number == warm {
+            watch = Watch::start();
+        }
+        let byte = number as u8;
+        let answer = C::once(client, at, byte).await;
+        assert_eq!(answer, byte, "the answer to another question");
+    }
+    Sample {
+        share: 1.0,
+        ..watch.stop()
+    }
+}
+
 /// One thread connects, asks and closes `times` times, the other serves.
 pub fn connects<C: Connects>(cores: [usize; 2], times: u64) -> Sample {
-    let warm = (times / 8).clamp(4, 500);
     let (listening, at) = C::listen();
     std::thread::scope(|scope| {
         let asking = scope.spawn(move || {
             pin(cores[0]);
             C::run_one(async {
                 let client = C::client().await;
-                let mut watch = Watch::start();
-                for number in 0..warm + times {
-                    if number == warm {
-                        watch = Watch::start();
-                    }
-                    let byte = number as u8;
-                    let answer = C::once(&client, &at, byte).await;
-                    assert_eq!(answer, byte, "the answer to another question");
-                }
-                watch.stop()
+                ask_anew::<C>(&client, &at, times).await
             })
         });
         scope.spawn(move || {
             pin(cores[1]);
-            C::run_one(C::serve(listening, warm + times));
+            C::run_one(C::serve(listening, warm_connects(times) + times));
         });
-        let sample = asking.join().expect("the asking thread");
-        Sample {
-            share: 1.0,
-            ..sample
-        }
+        asking.join().expect("the asking thread")
     })
 }

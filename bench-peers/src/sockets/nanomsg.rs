@@ -9,7 +9,7 @@ use std::net::TcpListener;
 pub struct Nng;
 
 /// One end of [`Nng`].
-pub struct NngEnd(Socket);
+pub struct NngEnd(pub(crate) Socket);
 
 impl End for NngEnd {
     async fn send(&mut self, message: &[u8]) {
@@ -26,7 +26,7 @@ impl End for NngEnd {
 }
 
 /// A socket that holds as many messages as one of ZeroMQ's does by default.
-fn socket(protocol: Protocol) -> Socket {
+pub(crate) fn socket(protocol: Protocol) -> Socket {
     let socket = Socket::new(protocol).expect("a socket");
     if let Protocol::Pair0 = protocol {
         socket.set_opt::<SendBufferSize>(1000).expect("room");

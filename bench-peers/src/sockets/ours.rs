@@ -1,6 +1,7 @@
 //! This project's: bytes, and messages.
 
 use super::{BATCH, Connects, End, Way, certificates};
+use crate::messages::{Borrowed, Take};
 use channel::{Broker, Channel, Domain, Endpoint, Options};
 use message_queue::{MessageQueue, MessageReceiver, MessageSender};
 use std::io::{Read, Write};
@@ -61,6 +62,12 @@ fn channels<P: Place>() -> (Channel, Channel) {
     (connecting.join().expect("the connecting thread"), accepted)
 }
 
+/// An end that a channel is made.
+pub trait FromChannel: End + 'static {
+    /// The end, for messages of `size` bytes.
+    fn from_channel(channel: Channel, size: usize) -> Self;
+}
+
 /// Channels, read and written as any `Read` and `Write`.
 pub struct Bytes<P>(PhantomData<P>);
 
@@ -96,6 +103,16 @@ impl End for BytesEnd {
     }
 }
 
+impl FromChannel for BytesEnd {
+    fn from_channel(channel: Channel, size: usize) -> Self {
+        Self {
+            channel,
+            size,
+            buffer: vec![0; size],
+        }
+    }
+}
+
 impl<P: Place> Way for Bytes<P> {
     type Raw = Channel;
     type End = BytesEnd;
@@ -105,11 +122,7 @@ impl<P: Place> Way for Bytes<P> {
     }
 
     async fn end(channel: Channel, size: usize) -> BytesEnd {
-        BytesEnd {
-            channel,
-            size,
-            buffer: vec![0; size],
-        }
+        BytesEnd::from_channel(channel, size)
     }
 }
 
@@ -173,14 +186,16 @@ impl Connects for Eager {
 /// piece where it lies.
 pub struct Queue<P>(PhantomData<P>);
 
-/// One end of [`Queue`].
-pub struct QueueEnd {
+/// One end of a queue, which receives in the way `T`.
+pub struct QueueEnd<T> {
     sender: MessageSender,
     receiver: MessageReceiver,
+    buffer: Vec<u8>,
     fed: usize,
+    way: PhantomData<T>,
 }
 
-impl End for QueueEnd {
+impl<T: Take> End for QueueEnd<T> {
     async fn send(&mut self, message: &[u8]) {
         self.sender.send(message).expect("the queue is open");
     }
@@ -195,30 +210,39 @@ impl End for QueueEnd {
         self.fed = 0;
         self.sender.flush().expect("the queue is open");
     }
-    async fn receive<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> T {
-        look(&self.receiver.receive_ref().expect("the queue is open"))
+    async fn receive<R>(&mut self, look: impl FnOnce(&[u8]) -> R) -> R {
+        T::take(&mut self.receiver, &mut self.buffer, look)
     }
     async fn echo(&mut self, look: impl FnOnce(&[u8])) {
-        let message = self.receiver.receive_ref().expect("the queue is open");
-        look(&message);
-        self.sender.send(&message).expect("the queue is open");
+        T::take(&mut self.receiver, &mut self.buffer, |message| {
+            look(message);
+            self.sender.send(message).expect("the queue is open");
+        });
+    }
+}
+
+impl<T: Take> FromChannel for QueueEnd<T> {
+    fn from_channel(channel: Channel, size: usize) -> Self {
+        let (sender, receiver) = MessageQueue::new(channel).split();
+        Self {
+            sender,
+            receiver,
+            buffer: vec![0; size],
+            fed: 0,
+            way: PhantomData,
+        }
     }
 }
 
 impl<P: Place> Way for Queue<P> {
     type Raw = Channel;
-    type End = QueueEnd;
+    type End = QueueEnd<Borrowed>;
 
     fn connect() -> (Channel, Channel) {
         channels::<P>()
     }
 
-    async fn end(channel: Channel, _size: usize) -> QueueEnd {
-        let (sender, receiver) = MessageQueue::new(channel).split();
-        QueueEnd {
-            sender,
-            receiver,
-            fed: 0,
-        }
+    async fn end(channel: Channel, size: usize) -> Self::End {
+        QueueEnd::from_channel(channel, size)
     }
 }

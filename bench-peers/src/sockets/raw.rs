@@ -8,9 +8,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 /// send; a message is read into one buffer.
 pub struct Raw;
 
-/// One end of [`Raw`].
-pub struct RawEnd {
-    stream: TcpStream,
+/// One end of [`Raw`], or of any other blocking byte stream used in the same way.
+pub struct RawEnd<S> {
+    stream: S,
     size: usize,
     /// Has room for many small messages, or for one large one.
     buffer: Vec<u8>,
@@ -19,7 +19,19 @@ pub struct RawEnd {
     batch: Vec<u8>,
 }
 
-impl RawEnd {
+impl<S: Read + Write> RawEnd<S> {
+    /// An end, for messages of `size` bytes.
+    pub fn new(stream: S, size: usize) -> Self {
+        Self {
+            stream,
+            size,
+            buffer: vec![0; size.max(64 * 1024)],
+            start: 0,
+            end: 0,
+            batch: Vec::with_capacity(2 * BATCH),
+        }
+    }
+
     fn fill(&mut self) {
         while self.end - self.start < self.size {
             if self.buffer.len() - self.start < self.size {
@@ -44,7 +56,7 @@ impl RawEnd {
     }
 }
 
-impl End for RawEnd {
+impl<S: Read + Write> End for RawEnd<S> {
     async fn send(&mut self, message: &[u8]) {
         self.stream
             .write_all(message)
@@ -86,21 +98,14 @@ impl End for RawEnd {
 
 impl Way for Raw {
     type Raw = TcpStream;
-    type End = RawEnd;
+    type End = RawEnd<TcpStream>;
 
     fn connect() -> (TcpStream, TcpStream) {
         sockets()
     }
 
-    async fn end(stream: TcpStream, size: usize) -> RawEnd {
-        RawEnd {
-            stream,
-            size,
-            buffer: vec![0; size.max(64 * 1024)],
-            start: 0,
-            end: 0,
-            batch: Vec::with_capacity(2 * BATCH),
-        }
+    async fn end(stream: TcpStream, size: usize) -> Self::End {
+        RawEnd::new(stream, size)
     }
 }
 

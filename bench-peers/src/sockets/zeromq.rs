@@ -6,7 +6,7 @@ use super::{Connects, End, Way};
 pub struct ZeroMq;
 
 /// One end of [`ZeroMq`].
-pub struct ZeroMqEnd(zmq::Socket);
+pub struct ZeroMqEnd(pub(crate) zmq::Socket);
 
 impl End for ZeroMqEnd {
     async fn send(&mut self, message: &[u8]) {

@@ -1,0 +1,257 @@
+//! Two processes of this machine: prints the table `shm-table` of `BENCHMARKS.md`.
+
+use bench_peers::measure::{Plan, Role, Row, Unit, Wanted, judge_the_best, run};
+use bench_peers::messages::{Borrowed, Into, grain};
+use bench_peers::processes::*;
+use bench_peers::report::{Options, markdown, provenance, to_json};
+use bench_peers::sockets::{BytesEnd, Fed, FromChannel, Measure, QueueEnd, RoundTrip, Sent};
+use clap::Parser;
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+/// The default capacity of a channel.
+const DEFAULT: usize = 64 * KIB;
+
+/// What a program of this kind can be asked.
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// Be the other process of that row, contestant and amount of work (the program calls itself so)
+    #[arg(long, num_args = 3, hide = true)]
+    other: Option<Vec<String>>,
+}
+
+/// A row in the making.
+struct Making {
+    row: Row,
+    other: bool,
+    cores: [usize; 2],
+    task: Task,
+}
+
+impl Making {
+    /// Which process this is, for that contestant.
+    fn side(&self, name: &str) -> Side {
+        if self.other {
+            return Side::Other;
+        }
+        let cores = self.cores.map(|core| core.to_string()).join(",");
+        let arguments = ["--cores", &cores, "--other", &self.row.key, name];
+        Side::Clock(arguments.map(str::to_owned).to_vec())
+    }
+
+    /// Adds a contestant in two processes.
+    fn with<A: Apart, M: Measure>(mut self, role: Role, name: &'static str) -> Self {
+        let (side, task) = (self.side(name), self.task);
+        self.row = self.row.with(role, name, move |amount| {
+            between::<A, M>(&side, task, amount)
+        });
+        self
+    }
+
+    /// Adds a contestant in two threads of one process.
+    fn within<E: FromChannel, M: Measure>(mut self, name: &'static str) -> Self {
+        let task = self.task;
+        self.row = self.row.with(Role::Reference, name, move |amount| {
+            within::<E, M>(task, amount)
+        });
+        self
+    }
+
+    /// Adds those who wait asleep.
+    fn sleepers<M: Measure>(self) -> Self {
+        let all = self
+            .with::<Unix, M>(Role::Peer, "UnixStream")
+            .with::<Iceoryx<Evented>, M>(Role::Peer, "iceoryx2 + event")
+            .with::<ShmemIpc, M>(Role::Peer, "shmem-ipc");
+        #[cfg(feature = "zmq")]
+        let all = all.with::<ZeroMq, M>(Role::Peer, "ZeroMQ");
+        #[cfg(feature = "nng")]
+        let all = all.with::<Nng, M>(Role::Peer, "nng");
+        all
+    }
+
+    /// Adds those who spin and never sleep.
+    fn spinners<M: Measure>(self) -> Self {
+        self.with::<Iceoryx<Polling>, M>(Role::Peer, "iceoryx2")
+            .with::<SharedMemQueue, M>(Role::Peer, "shared-mem-queue")
+    }
+
+    /// Adds ours in memory.
+    fn in_memory<M: Measure>(self) -> Self {
+        self.within::<BytesEnd, M>("mem channel")
+            .within::<QueueEnd<Into>, M>("mem queue")
+    }
+}
+
+/// What all rows are made from.
+#[derive(Clone, Copy)]
+struct Table {
+    cores: [usize; 2],
+    other: bool,
+}
+
+impl Table {
+    fn row(self, row: Row, size: usize, capacity: usize) -> Making {
+        let task = Task {
+            cores: Some(self.cores),
+            capacity,
+            size,
+            each: 1,
+        };
+        Making {
+            row,
+            other: self.other,
+            cores: self.cores,
+            task,
+        }
+    }
+
+    fn awake(self) -> Row {
+        let row = Row::new("trip-64", "echo of 64 B, both awake", Unit::Nanos);
+        let row = row.wanted(Wanted::AtMost(400.0));
+        let row = self.row(row, 64, DEFAULT).in_memory::<RoundTrip>();
+        row.spinners::<RoundTrip>().sleepers::<RoundTrip>().row
+    }
+
+    fn rested(self) -> Row {
+        let row = Row::new("rested-64", "echo of 64 B, both asleep", Unit::Nanos);
+        let row = row.wanted(Wanted::Times(1.15, "UnixStream")).always(24);
+        let row = self.row(row, 64, DEFAULT).in_memory::<Rested>();
+        row.sleepers::<Rested>().row
+    }
+
+    fn trip(self, size: usize, capacity: usize) -> Row {
+        let key = format!("trip-{}-{}", size, capacity);
+        let title = format!("echo of {}, capacity {}", bytes(size), bytes(capacity));
+        let row = Row::new(key, title, Unit::Nanos).wanted(Wanted::Times(1.0, "iceoryx2"));
+        let row = self.row(row, size, capacity).in_memory::<RoundTrip>();
+        row.spinners::<RoundTrip>().sleepers::<RoundTrip>().row
+    }
+
+    fn fed(self) -> Row {
+        let title = "messages of 64 B, fed in batches";
+        let row = Row::new("fed-64", title, Unit::MillionsPerSecond).grain(grain(64));
+        let row = row.wanted(Wanted::AtLeast(60.0, "queue"));
+        let row = self.row(row, 64, DEFAULT);
+        row.within::<QueueEnd<Into>, Fed>("mem queue")
+            .within::<QueueEnd<Borrowed>, Fed>("mem queue, ref")
+            .with::<Unix, Fed>(Role::Peer, "UnixStream")
+            .with::<ShmemIpc, Fed>(Role::Peer, "shmem-ipc")
+            .with::<SharedMemQueue, Fed>(Role::Peer, "shared-mem-queue")
+            .row
+    }
+
+    fn sent(self) -> Row {
+        let title = "messages of 64 B, sent one by one";
+        let row = Row::new("sent-64", title, Unit::MillionsPerSecond).grain(grain(64));
+        let row = row.wanted(Wanted::AtLeast(12.0, "queue"));
+        let row = self.row(row, 64, DEFAULT).in_memory::<Sent>();
+        let row = row.within::<QueueEnd<Borrowed>, Sent>("mem queue, ref");
+        row.spinners::<Sent>().sleepers::<Sent>().row
+    }
+
+    fn messages(self, size: usize, capacity: usize) -> Row {
+        let key = format!("sent-{}-{}", size, capacity);
+        let title = format!("messages of {}, capacity {}", bytes(size), bytes(capacity));
+        let row = Row::new(key, title, Unit::GigabytesPerSecond).grain(grain(size) * size as u64);
+        let row = row.wanted(Wanted::Times(1.0, "iceoryx2"));
+        let mut row = self.row(row, size, capacity);
+        row.task.each = size as u64;
+        let row = row.in_memory::<Sent>();
+        let row = row.within::<QueueEnd<Borrowed>, Sent>("mem queue, ref");
+        row.spinners::<Sent>().sleepers::<Sent>().row
+    }
+
+    fn connects(self) -> Row {
+        let title = "connect, echo of 1 B, close";
+        let row = Row::new("connect", title, Unit::ThousandsPerSecond);
+        let mut making = self.row(row.wanted(Wanted::AtLeast(6.0, "channel")), 1, DEFAULT);
+        let (side, cores) = (making.side("UnixStream"), making.task.cores);
+        making.row = making.row.with(Role::Peer, "UnixStream", move |times| {
+            connecting::<Unix>(&side, cores, times)
+        });
+        making.row
+    }
+
+    fn rows(self) -> Vec<Row> {
+        vec![
+            self.awake(),
+            self.rested(),
+            self.trip(4 * KIB, DEFAULT),
+            self.trip(64 * KIB, DEFAULT),
+            self.trip(64 * KIB, MIB),
+            self.fed(),
+            self.sent(),
+            self.messages(4 * KIB, DEFAULT),
+            self.messages(4 * KIB, MIB),
+            self.messages(64 * KIB, DEFAULT),
+            self.messages(64 * KIB, MIB),
+            self.connects(),
+        ]
+    }
+}
+
+fn bytes(n: usize) -> String {
+    match n {
+        n if n < KIB => format!("{n} B"),
+        n if n < MIB => format!("{} KiB", n / KIB),
+        n => format!("{} MiB", n / MIB),
+    }
+}
+
+fn main() -> std::io::Result<()> {
+    let Arguments { options, other } = Arguments::parse();
+    let table = Table {
+        cores: [options.cores[0], options.cores[1]],
+        other: other.is_some(),
+    };
+    let rows = table.rows();
+    if let Some(other) = other {
+        let [key, name, amount] = other.try_into().expect("three arguments");
+        let row = rows.into_iter().find(|row| row.key == key);
+        let amount = amount.parse().expect("a number");
+        row.expect("one of the rows").once_by(&name, amount);
+        return Ok(());
+    }
+    let plan = Plan {
+        each: Duration::from_millis(options.millis.unwrap_or(20)),
+        rounds: options.rounds.unwrap_or(15),
+        ..options.plan()
+    };
+    let mut rows = options.choose(rows);
+    if options.once(&mut rows) {
+        return Ok(());
+    }
+    let neighbours = run(&mut rows, plan);
+    for prefix in ["trip-65536", "sent-4096", "sent-65536"] {
+        judge_the_best(&mut rows, prefix);
+    }
+    let mut peers = vec!["iceoryx2", "shared-mem-queue", "shmem-ipc"];
+    let mut absent = String::new();
+    for (name, there, crates) in [
+        ("ZeroMQ", cfg!(feature = "zmq"), ["zmq", "zeromq-src"]),
+        ("nng", cfg!(feature = "nng"), ["nng", "nng-sys"]),
+    ] {
+        match there {
+            true => peers.extend(crates),
+            false => absent += &format!(" {name} was not built."),
+        }
+    }
+    let how = format!(
+        "two processes, whose threads are pinned to cores {} and {} when they are connected; the threads \
+         that libraries start run where the system puts them. The receiver of a stream adds up all words \
+         of a message; both ends of a round trip look at every eighth word.{absent}",
+        table.cores[0], table.cores[1],
+    );
+    let text = format!(
+        "{}\n{}",
+        markdown(&rows),
+        provenance(&rows, plan, neighbours, &peers, &how)
+    );
+    options.publish(&text, &to_json(&rows, plan, neighbours))?;
+    neighbours.judge();
+    Ok(())
+}
