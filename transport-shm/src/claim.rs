@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use channel::{Endpoint, ListenError};
+use channel::ListenError;
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, SocketType, accept_with, bind, listen, shutdown};
@@ -40,9 +40,9 @@ impl Claim {
     /// most.
     ///
     /// # Errors
-    /// `Taken` while another process, or another listener of this one, has the name; else what is wrong
+    /// `NameTaken` while another process, or another listener of this one, has the name; else what is wrong
     /// with the directory or with what lies there, and what to do. Nothing is left behind then.
-    pub(crate) fn new(settings: &Settings, at: &Endpoint) -> Result<Claim, ListenError> {
+    pub(crate) fn new(settings: &Settings) -> Result<Claim, ListenError> {
         let name = &settings.name;
         let directory = Directory::make(&settings.place)?;
         let _lock = directory.lock(PATIENCE)?;
@@ -54,7 +54,8 @@ impl Claim {
             Some(_) => match look(&directory, name)? {
                 Found::Nothing => {}
                 Found::Dead => directory.unlink(name)?,
-                Found::Busy | Found::Alive(..) => return Err(ListenError::Taken(at.clone())),
+                Found::Busy => return Err(taken(name, None)),
+                Found::Alive(_, peer) => return Err(taken(name, peer.pid())),
             },
         }
         Ok(Claim::bind(directory, settings)?)
@@ -111,6 +112,13 @@ impl Drop for Claim {
         // A child may have the socket, too, and keep those waiting who have come: they are sent away.
         let _ = shutdown(&self.socket, Shutdown::Both);
         while accept_with(&self.socket, SocketFlags::CLOEXEC).is_ok() {}
+    }
+}
+
+fn taken(name: &Name, by: Option<u32>) -> ListenError {
+    ListenError::NameTaken {
+        name: name.to_string(),
+        by,
     }
 }
 

@@ -63,7 +63,7 @@ impl ShmListener {
         // A connection that comes later is not to fail for the want of it.
         transport_reactor::start()?;
         Ok(ShmListener {
-            socket: Watched::inbound(Claim::new(&settings, at)?),
+            socket: Watched::inbound(Claim::new(&settings)?),
             local: at.clone(),
             settings,
             options: options.clone(),

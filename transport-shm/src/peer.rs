@@ -114,7 +114,7 @@ impl Life {
 
 /// The process that has this number now, which is the peer unless that has ended and another one was given
 /// its number since.
-fn open_by_number(pid: i32) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_by_number(pid: i32) -> Result<OwnedFd, Errno> {
     let pid = Pid::from_raw(pid).ok_or(Errno::ESRCH)?;
     pidfd_open(pid, PidfdFlags::empty()).map_err(|error| Errno::from_raw(error.raw_os_error()))
 }

@@ -19,7 +19,7 @@ use crate::directory::Directory;
 use crate::place::own_uid;
 
 fn refused(server: &Endpoint, kind: ErrorKind, says: &[&str]) {
-    match Claim::new(&settings(server), server) {
+    match Claim::new(&settings(server)) {
         Err(ListenError::Io(error)) => {
             assert_says(&error, says);
             assert_eq!(error.kind(), kind, "{error}");
@@ -91,7 +91,7 @@ fn others_have_rights_there() {
     assert!(connect(&settings(&server)).is_err());
     // Others may look, where that is asked for, but not write.
     let shared = server.with_option("allow", "12345").unwrap();
-    drop(Claim::new(&settings(&shared), &shared).unwrap());
+    drop(Claim::new(&settings(&shared)).unwrap());
     for mode in [0o1777, 0o775, 0o757] {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         let mode = format!("mode {mode:04o}");
@@ -170,7 +170,7 @@ fn another_process_keeps_it_locked() {
         Err(DialError::NotFound)
     ));
     drop(lock);
-    drop(Claim::new(&settings(&server), &server).unwrap());
+    drop(Claim::new(&settings(&server)).unwrap());
 }
 
 // shows T2: in a namespace of its own, where it may mount what it likes.
@@ -224,7 +224,7 @@ fn a_full_file_system() {
     refused(&server, ErrorKind::StorageFull, &says);
     assert_eq!(files(path), ["other"]);
     fs::remove_file(path.join("other")).unwrap();
-    drop(Claim::new(&settings(&server), &server).unwrap());
+    drop(Claim::new(&settings(&server)).unwrap());
 }
 
 // shows T2
@@ -239,7 +239,7 @@ fn no_descriptors_are_left() {
 pub fn run_out_of_descriptors(directory: &Path) {
     let server = at(directory, "server");
     let living = at(directory, "living");
-    let claim = Claim::new(&settings(&living), &living).unwrap();
+    let claim = Claim::new(&settings(&living)).unwrap();
     let mut limits = getrlimit(Resource::Nofile);
     limits.current = Some(64);
     setrlimit(Resource::Nofile, limits).unwrap();
@@ -250,7 +250,7 @@ pub fn run_out_of_descriptors(directory: &Path) {
     // Every call fails at each of its descriptors in turn, until there are enough.
     let says = ["Too many open files"];
     let mut failed = (0, 0);
-    while let Err(error) = Claim::new(&settings(&server), &server) {
+    while let Err(error) = Claim::new(&settings(&server)) {
         assert_says(&error, &says);
         assert_eq!(files_by_name(directory, "server"), 0);
         failed.0 += 1;

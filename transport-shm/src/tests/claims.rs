@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use channel::{ConnectError, DialError, Domain, ListenError};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, listen, recv};
 
@@ -16,6 +17,7 @@ use super::{at, eventually, files, leave_stale, listed, private_directory, setti
 use crate::ThisMachine;
 use crate::claim::Claim;
 use crate::connect::connect;
+use crate::peer::open_by_number;
 
 // shows B1, T2
 #[test]
@@ -27,13 +29,13 @@ fn a_name_is_one_listeners_until_that_is_dropped() {
     assert!(matches!(connect(&wanted), Err(DialError::NotFound)));
     assert!(!path.exists(), "nobody has to make it who only looks");
 
-    let claim = Claim::new(&wanted, &server).unwrap();
+    let claim = Claim::new(&wanted).unwrap();
     assert!(matches!(
-        Claim::new(&wanted, &server),
-        Err(ListenError::Taken(_))
+        Claim::new(&wanted),
+        Err(ListenError::NameTaken { name, by }) if name == "server" && by == Some(std::process::id())
     ));
     let other = at(&path, "other");
-    let other = Claim::new(&settings(&other), &other).unwrap();
+    let other = Claim::new(&settings(&other)).unwrap();
     let (_ours, peer) = connect(&wanted).unwrap().expect("there is room");
     assert_eq!(peer.pid(), Some(std::process::id()));
     // The second claim has looked by connecting.
@@ -46,7 +48,7 @@ fn a_name_is_one_listeners_until_that_is_dropped() {
 
     drop(claim);
     assert!(matches!(connect(&wanted), Err(DialError::NotFound)));
-    drop(Claim::new(&wanted, &server).unwrap());
+    drop(Claim::new(&wanted).unwrap());
     drop(other);
     assert!(files(&path).is_empty());
 }
@@ -89,7 +91,7 @@ fn a_full_backlog_is_no_refusal() {
     let directory = private_directory();
     let server = at(directory.path(), "server");
     let wanted = settings(&server);
-    let claim = Claim::new(&wanted, &server).unwrap();
+    let claim = Claim::new(&wanted).unwrap();
     listen(claim.as_fd(), 0).unwrap();
     let mut waiting = Vec::new();
     while let Some(connection) = connect(&wanted).unwrap() {
@@ -97,8 +99,8 @@ fn a_full_backlog_is_no_refusal() {
         assert!(waiting.len() < 10, "the backlog is never full");
     }
     assert!(matches!(
-        Claim::new(&wanted, &server),
-        Err(ListenError::Taken(_))
+        Claim::new(&wanted),
+        Err(ListenError::NameTaken { by: None, .. })
     ));
     assert_eq!(listed(directory.path()), ["server"]);
     drop(take_in(&claim));
@@ -110,7 +112,7 @@ fn a_full_backlog_is_no_refusal() {
 fn whoever_waits_at_a_claim_that_ends_is_told() {
     let directory = private_directory();
     let server = at(directory.path(), "server");
-    let claim = Claim::new(&settings(&server), &server).unwrap();
+    let claim = Claim::new(&settings(&server)).unwrap();
     let kept = claim.as_fd().try_clone_to_owned().unwrap();
     let (ours, _) = connect(&settings(&server)).unwrap().unwrap();
     let file = |name: &str| directory.path().join(name);
@@ -130,9 +132,9 @@ fn whoever_waits_at_a_claim_that_ends_is_told() {
 fn what_is_removed_by_hand_is_not_missed_and_another_ones_socket_is_left_alone() {
     let directory = private_directory();
     let server = at(directory.path(), "server");
-    let claim = Claim::new(&settings(&server), &server).unwrap();
+    let claim = Claim::new(&settings(&server)).unwrap();
     std::fs::remove_file(directory.path().join("server.sock")).unwrap();
-    let second = Claim::new(&settings(&server), &server).unwrap();
+    let second = Claim::new(&settings(&server)).unwrap();
     drop(claim);
     assert_eq!(listed(directory.path()), ["server"]);
     drop(second);
@@ -153,7 +155,20 @@ fn all_who_talk_with_a_process_share_what_tells_of_its_end() {
     };
     assert!(Arc::ptr_eq(one, two));
     assert!(first.is_alive());
+    // Older kernels know it by its number alone.
+    let by_number = open_by_number(process.id().cast_signed()).unwrap();
+    let ended = || {
+        let mut fds = [PollFd::new(&by_number, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default())) == Ok(1)
+    };
+    assert!(!ended());
+    // Another process that wants the name is told who has it.
+    match Claim::new(&settings(&server)) {
+        Err(ListenError::NameTaken { by, .. }) => assert_eq!(by, Some(process.id())),
+        other => panic!("{other:?}"),
+    }
     process.kill();
+    assert!(ended());
     assert!(!first.is_alive() && !second.is_alive());
 }
 
@@ -173,8 +188,8 @@ pub fn count_descriptors(directory: &Path) {
     let wanted = settings(&server);
     let before = count();
     for _ in 0..1000 {
-        let claim = Claim::new(&wanted, &server).unwrap();
-        assert!(Claim::new(&wanted, &server).is_err());
+        let claim = Claim::new(&wanted).unwrap();
+        assert!(Claim::new(&wanted).is_err());
         let (_ours, peer) = connect(&wanted).unwrap().unwrap();
         assert!(peer.is_alive());
         assert_eq!(listed(directory), ["server"]);

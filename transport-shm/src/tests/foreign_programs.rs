@@ -19,7 +19,7 @@ fn is_left_alone(make: impl FnOnce(&Path) -> Option<Box<dyn std::any::Any>>, dia
     let _kept = make(&path);
     let shown = path.to_str().unwrap();
 
-    let error = Claim::new(&settings(&server), &server).unwrap_err();
+    let error = Claim::new(&settings(&server)).unwrap_err();
     assert_says(&error, &[shown, "remove it", "choose another name"]);
     match error {
         ListenError::Io(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse),
@@ -85,7 +85,7 @@ fn a_symbolic_link_to_nothing() {
     let directory = private_directory();
     let server = at(directory.path(), "server");
     symlink("/nowhere", directory.path().join("server.sock")).unwrap();
-    let error = Claim::new(&settings(&server), &server).unwrap_err();
+    let error = Claim::new(&settings(&server)).unwrap_err();
     assert_says(&error, &["server.sock", "another kind", "remove it"]);
     assert!(matches!(
         connect(&settings(&server)),

@@ -33,7 +33,7 @@ fn is_free_at_once(start: impl Fn(&Endpoint) -> Process) {
     };
 
     let heir = killed();
-    drop(Claim::new(&wanted, &server).unwrap());
+    drop(Claim::new(&wanted).unwrap());
     assert!(files(path).is_empty());
     drop(heir);
 
@@ -68,7 +68,7 @@ fn whoever_talked_with_a_killed_process_removes_what_it_left() {
     let stale = |name| leave_stale(path, name);
 
     let mut process = holder(&server);
-    let living = Claim::new(&settings(&second), &second).unwrap();
+    let living = Claim::new(&settings(&second)).unwrap();
     let (_socket, peer) = connect(&wanted).unwrap().unwrap();
     stale("first");
     sweep_after(&peer, &wanted.place);

@@ -41,7 +41,7 @@ fn a_process_of_another_namespace_is_known_by_its_socket_alone() {
     let Some(command) = unshare("a process of another namespace") else {
         return;
     };
-    let _claim = Claim::new(&settings(&server), &server).unwrap();
+    let _claim = Claim::new(&settings(&server)).unwrap();
     let mut other = start_by(command, &format!("connect {server}"));
     assert_eq!(other.hear(), "None, alive");
 }
@@ -100,5 +100,5 @@ fn a_process_with_the_number_of_a_dead_one_is_not_taken_for_it() {
         assert!(!Arc::ptr_eq(one, two));
     }
     // Nor does it speak for a dead one's socket.
-    drop(Claim::new(&settings(&server), &server).unwrap());
+    drop(Claim::new(&settings(&server)).unwrap());
 }

@@ -51,7 +51,7 @@ fn another_user_may_take_part_where_both_sides_allow_it() {
     let directory = reachable();
     let path = directory.path().join("run");
     let server = allowing(&path, OTHER);
-    let claim = Claim::new(&settings(&server), &server).unwrap();
+    let claim = Claim::new(&settings(&server)).unwrap();
     assert_eq!(listed(&path), ["server"]);
     drop(take_in(&claim));
     let connected = as_other("another user may take part", || {
@@ -78,7 +78,7 @@ fn a_listener_of_another_user_is_not_trusted_unasked() {
     let directory = reachable();
     let path = directory.path().join("run");
     let server = allowing(&path, OTHER);
-    let _claim = Claim::new(&settings(&server), &server).unwrap();
+    let _claim = Claim::new(&settings(&server)).unwrap();
     let connected = as_other("a listener of another user", || {
         let [stranger, alone] = [allowing(&path, 7), at(&path, "server")];
         [connect(&settings(&stranger)), connect(&settings(&alone))]
@@ -101,7 +101,7 @@ fn a_listener_in_ones_own_directory_may_be_somebody_else_and_is_not_trusted() {
     let directory = private_directory();
     chown(directory.path(), Some(OTHER), None).unwrap();
     let server = allowing(directory.path(), OTHER);
-    let _claim = Claim::new(&settings(&server), &server).unwrap();
+    let _claim = Claim::new(&settings(&server)).unwrap();
     let connected = as_other("a listener in one's own", || {
         connect(&settings(&at(directory.path(), "server")))
     });
@@ -132,7 +132,7 @@ fn nobody_else_gets_in_unasked() {
     let directory = reachable();
     let path = directory.path().join("run");
     let server = at(&path, "server");
-    let _claim = Claim::new(&settings(&server), &server).unwrap();
+    let _claim = Claim::new(&settings(&server)).unwrap();
     let connected = as_other("nobody else gets in", || {
         connect(&settings(&allowing(&path, 0)))
     });

@@ -118,7 +118,7 @@ pub fn tell(line: &str) {
 fn outcome(claim: &Result<Claim, ListenError>) -> String {
     match claim {
         Ok(_) => "won".into(),
-        Err(ListenError::Taken(_)) => "taken".into(),
+        Err(ListenError::NameTaken { .. }) => "taken".into(),
         Err(error) => format!("{error:?}"),
     }
 }
@@ -126,7 +126,7 @@ fn outcome(claim: &Result<Claim, ListenError>) -> String {
 /// Takes a name and keeps it until it is killed. With `heir`, a child has the socket, too, and ends when
 /// the test closes the standard input.
 fn hold(at: &Endpoint, heir: bool) {
-    let claim = Claim::new(&settings(at), at);
+    let claim = Claim::new(&settings(at));
     if let (Ok(claim), true) = (&claim, heir) {
         fcntl_setfd(claim.as_fd(), FdFlags::empty()).unwrap();
         let mut child = Command::new("cat");
@@ -147,7 +147,7 @@ fn race(at: &Endpoint) {
     for line in std::io::stdin().lines() {
         match line.unwrap().as_str() {
             "claim" => {
-                let claim = || Claim::new(&settings, at);
+                let claim = || Claim::new(&settings);
                 let (mine, other) = thread::scope(|scope| {
                     let other = scope.spawn(claim);
                     (claim(), other.join().unwrap())
