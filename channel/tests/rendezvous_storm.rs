@@ -151,9 +151,14 @@ fn one_storm(seed: u64, round: u64) -> usize {
             .collect();
         start.wait();
         // Close in the middle of it; or when it stands still.
-        let (enough, begin) = (rng.below(THREADS * STEPS) as usize, Instant::now());
-        while steps.load(Ordering::Relaxed) < enough && begin.elapsed() < STANDSTILL {
+        let enough = rng.below(THREADS * STEPS) as usize;
+        let (mut seen, mut since) = (0, Instant::now());
+        while seen < enough && since.elapsed() < STANDSTILL {
             thread::yield_now();
+            let now = steps.load(Ordering::Relaxed);
+            if now > seen {
+                (seen, since) = (now, Instant::now());
+            }
         }
         server.close();
         let outcomes = threads.into_iter().map(|thread| thread.join().unwrap());
@@ -197,5 +202,5 @@ fn a_thousand_storms() {
         (0..1000).map(|round| one_storm(seed, round)).sum::<usize>()
     });
     println!("{met} met");
-    assert!(met > 1000, "too few met ({met}) to show anything");
+    assert!(met > 100, "too few met ({met}) to show anything");
 }

@@ -5,7 +5,7 @@ mod messages;
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{io, thread};
 
 use channel::mem::Mem;
@@ -18,6 +18,9 @@ use crate::report::Output;
 use crate::server::{EchoServer, End, Served};
 use crate::speech::Speech;
 use crate::{bench, formal, load, place, serve};
+
+/// What a step may take: far longer than it does, but for the slowness of a busy machine.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A transport that says of itself that its ends lie apart.
 #[derive(Clone)]
@@ -74,7 +77,7 @@ fn places(capacity: usize) -> [Place; 2] {
             endpoints: vec!["far://desk/echo".parse().unwrap()],
             port: 9,
             options: Options::new().with_capacity(capacity),
-            limit: Duration::from_secs(5),
+            limit: LONG,
             speech: Speech::Bytes,
             server: ServerRuns::Elsewhere,
         }
@@ -148,9 +151,9 @@ fn a_server_that_was_told_how_many_ends_after_them() {
         serve::run(&server, &args, Output::silent())
     });
     // The transport says at once when nobody listens: so this may come too early.
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     while formal::run(&client, &Test::default(), Output::silent()).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(started.elapsed() < LONG);
         thread::sleep(Duration::from_millis(5));
     }
     formal::run(&client, &Test::default(), Output::silent()).unwrap();
@@ -198,9 +201,14 @@ fn a_client_that_does_not_read_is_not_read_from_and_loses_nothing() {
         let broker = world.client.client().unwrap();
         let (mut reader, mut writer) = world.client.connect(&broker).unwrap().split();
         // No more fits than the buffers on the way hold, however long one tries.
-        let mut sent = 0_usize;
-        while let Ok(n) = writer.write_timeout(&[sent as u8], Duration::from_millis(200)) {
-            sent += n;
+        let (mut sent, begun) = (0_usize, Instant::now());
+        // (The server may have to wait for its turn on a busy machine: so much fits for certain.)
+        loop {
+            match writer.write_timeout(&[sent as u8], Duration::from_millis(200)) {
+                Ok(n) => sent += n,
+                Err(_) if sent < 2048 && begun.elapsed() < LONG => {}
+                Err(_) => break,
+            }
         }
         assert!((2048..=8192).contains(&sent), "{style:?}: {sent}");
         writer.finish().unwrap();

@@ -4,6 +4,7 @@ use std::io::IoSliceMut;
 
 use channel::{Channel, ReadError, State, WriteError};
 
+use super::lost::is_a_loss_for_writes;
 use crate::suite::streams::{expect_all, until_refused};
 use crate::suite::support::{block_on, bytes, eventually, left};
 use crate::suite::world::World;
@@ -53,10 +54,15 @@ pub(crate) fn c2_an_end_is_an_end_for_everybody(w: &World) {
 }
 
 pub(crate) fn c6_a_loss_is_a_loss_for_everybody(w: &World) {
-    let (mut ours, theirs) = w.pair();
-    theirs.handle().abort();
-    let error = until_refused(ours.writer_mut());
-    assert!(matches!(error, WriteError::PeerLost(_)), "{error:?}");
+    let mut aborted = None;
+    is_a_loss_for_writes(w, || {
+        let (mut ours, theirs) = w.pair();
+        theirs.handle().abort();
+        let error = until_refused(ours.writer_mut());
+        aborted = Some((ours, theirs));
+        error
+    });
+    let (mut ours, _theirs) = aborted.expect("it was tried");
     for i in 0..OFTEN {
         for (form, lost) in reads(&mut ours).into_iter().enumerate() {
             assert!(
