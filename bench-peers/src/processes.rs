@@ -22,7 +22,7 @@ pub use between::{Side, between, connecting, within};
 pub use iceoryx::{Evented, Iceoryx, Polling};
 #[cfg(feature = "nng")]
 pub use nanomsg::Nng;
-pub use ours::InProcess;
+pub use ours::{InProcess, Shm};
 pub use rested::Rested;
 pub use shared_mem_queue::SharedMemQueue;
 pub use shmem_ipc::ShmemIpc;

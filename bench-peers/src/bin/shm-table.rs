@@ -4,8 +4,12 @@ use bench_peers::measure::{Plan, Role, Row, Unit, Wanted, judge_the_best, run};
 use bench_peers::messages::{Borrowed, Into, grain};
 use bench_peers::processes::*;
 use bench_peers::report::{Options, markdown, provenance, to_json};
-use bench_peers::sockets::{BytesEnd, Fed, FromChannel, Measure, QueueEnd, RoundTrip, Sent};
+use bench_peers::sockets::{
+    BytesEnd, Connects, Fed, FromChannel, Measure, QueueEnd, RoundTrip, Sent,
+};
 use clap::Parser;
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
 use std::time::Duration;
 
 const KIB: usize = 1024;
@@ -60,6 +64,25 @@ impl Making {
         self
     }
 
+    /// Adds a contestant that connects again and again.
+    fn connecting<C>(mut self, role: Role, name: &'static str) -> Self
+    where
+        C: Connects<At: Display + FromStr<Err: Debug>>,
+    {
+        let (side, cores) = (self.side(name), self.task.cores);
+        self.row = self.row.with(role, name, move |times| {
+            connecting::<C>(&side, cores, times)
+        });
+        self
+    }
+
+    /// Adds all, for a stream of messages.
+    fn streamed(self) -> Row {
+        let ours = self.ours::<Sent>().borrowed::<Sent>();
+        let ours = ours.in_memory::<Sent>().unpinned::<Sent>();
+        ours.spinners::<Sent>().sleepers::<Sent>().row
+    }
+
     /// Adds those who wait asleep.
     fn sleepers<M: Measure>(self) -> Self {
         let all = self
@@ -77,6 +100,28 @@ impl Making {
     fn spinners<M: Measure>(self) -> Self {
         self.with::<Iceoryx<Polling>, M>(Role::Peer, "iceoryx2")
             .with::<SharedMemQueue, M>(Role::Peer, "shared-mem-queue")
+    }
+
+    /// Adds ours: bytes, and messages received into a buffer.
+    fn ours<M: Measure>(self) -> Self {
+        self.with::<Shm<BytesEnd>, M>(Role::Ours, "channel")
+            .with::<Shm<QueueEnd<Into>>, M>(Role::Ours, "queue")
+    }
+
+    /// Adds ours where the system puts the threads.
+    fn unpinned<M: Measure>(mut self) -> Self {
+        let cores = self.task.cores.take();
+        let mut both = self
+            .with::<Shm<BytesEnd>, M>(Role::Reference, "channel, unpinned")
+            .with::<Shm<QueueEnd<Into>>, M>(Role::Reference, "queue, unpinned");
+        both.task.cores = cores;
+        both
+    }
+
+    /// Adds queues whose messages are looked at where they lie.
+    fn borrowed<M: Measure>(self) -> Self {
+        self.with::<Shm<QueueEnd<Borrowed>>, M>(Role::Reference, "queue, ref")
+            .within::<QueueEnd<Borrowed>, M>("mem queue, ref")
     }
 
     /// Adds ours in memory.
@@ -112,14 +157,27 @@ impl Table {
     fn awake(self) -> Row {
         let row = Row::new("trip-64", "echo of 64 B, both awake", Unit::Nanos);
         let row = row.wanted(Wanted::AtMost(400.0));
-        let row = self.row(row, 64, DEFAULT).in_memory::<RoundTrip>();
+        let row = self.row(row, 64, DEFAULT).ours::<RoundTrip>();
+        let row = row.in_memory::<RoundTrip>().unpinned::<RoundTrip>();
         row.spinners::<RoundTrip>().sleepers::<RoundTrip>().row
+    }
+
+    /// The same, as compared with a channel in memory.
+    fn awake_in_memory(self) -> Row {
+        let title = "the same, beside a channel in memory";
+        let row = Row::new("near-64", title, Unit::Nanos);
+        let row = row.wanted(Wanted::Times(1.3, "mem channel"));
+        self.row(row, 64, DEFAULT)
+            .with::<Shm<BytesEnd>, RoundTrip>(Role::Ours, "channel")
+            .within::<BytesEnd, RoundTrip>("mem channel")
+            .row
     }
 
     fn rested(self) -> Row {
         let row = Row::new("rested-64", "echo of 64 B, both asleep", Unit::Nanos);
         let row = row.wanted(Wanted::Times(1.15, "UnixStream")).always(24);
-        let row = self.row(row, 64, DEFAULT).in_memory::<Rested>();
+        let row = self.row(row, 64, DEFAULT).ours::<Rested>();
+        let row = row.in_memory::<Rested>().unpinned::<Rested>();
         row.sleepers::<Rested>().row
     }
 
@@ -127,7 +185,8 @@ impl Table {
         let key = format!("trip-{}-{}", size, capacity);
         let title = format!("echo of {}, capacity {}", bytes(size), bytes(capacity));
         let row = Row::new(key, title, Unit::Nanos).wanted(Wanted::Times(1.0, "iceoryx2"));
-        let row = self.row(row, size, capacity).in_memory::<RoundTrip>();
+        let row = self.row(row, size, capacity).ours::<RoundTrip>();
+        let row = row.borrowed::<RoundTrip>().in_memory::<RoundTrip>();
         row.spinners::<RoundTrip>().sleepers::<RoundTrip>().row
     }
 
@@ -135,9 +194,10 @@ impl Table {
         let title = "messages of 64 B, fed in batches";
         let row = Row::new("fed-64", title, Unit::MillionsPerSecond).grain(grain(64));
         let row = row.wanted(Wanted::AtLeast(60.0, "queue"));
-        let row = self.row(row, 64, DEFAULT);
-        row.within::<QueueEnd<Into>, Fed>("mem queue")
-            .within::<QueueEnd<Borrowed>, Fed>("mem queue, ref")
+        self.row(row, 64, DEFAULT)
+            .with::<Shm<QueueEnd<Into>>, Fed>(Role::Ours, "queue")
+            .borrowed::<Fed>()
+            .within::<QueueEnd<Into>, Fed>("mem queue")
             .with::<Unix, Fed>(Role::Peer, "UnixStream")
             .with::<ShmemIpc, Fed>(Role::Peer, "shmem-ipc")
             .with::<SharedMemQueue, Fed>(Role::Peer, "shared-mem-queue")
@@ -148,9 +208,7 @@ impl Table {
         let title = "messages of 64 B, sent one by one";
         let row = Row::new("sent-64", title, Unit::MillionsPerSecond).grain(grain(64));
         let row = row.wanted(Wanted::AtLeast(12.0, "queue"));
-        let row = self.row(row, 64, DEFAULT).in_memory::<Sent>();
-        let row = row.within::<QueueEnd<Borrowed>, Sent>("mem queue, ref");
-        row.spinners::<Sent>().sleepers::<Sent>().row
+        self.row(row, 64, DEFAULT).streamed()
     }
 
     fn messages(self, size: usize, capacity: usize) -> Row {
@@ -160,25 +218,23 @@ impl Table {
         let row = row.wanted(Wanted::Times(1.0, "iceoryx2"));
         let mut row = self.row(row, size, capacity);
         row.task.each = size as u64;
-        let row = row.in_memory::<Sent>();
-        let row = row.within::<QueueEnd<Borrowed>, Sent>("mem queue, ref");
-        row.spinners::<Sent>().sleepers::<Sent>().row
+        row.streamed()
     }
 
     fn connects(self) -> Row {
         let title = "connect, echo of 1 B, close";
         let row = Row::new("connect", title, Unit::ThousandsPerSecond);
-        let mut making = self.row(row.wanted(Wanted::AtLeast(6.0, "channel")), 1, DEFAULT);
-        let (side, cores) = (making.side("UnixStream"), making.task.cores);
-        making.row = making.row.with(Role::Peer, "UnixStream", move |times| {
-            connecting::<Unix>(&side, cores, times)
-        });
-        making.row
+        let row = row.wanted(Wanted::AtLeast(6.0, "channel"));
+        self.row(row, 1, DEFAULT)
+            .connecting::<Shm<BytesEnd>>(Role::Ours, "channel")
+            .connecting::<Unix>(Role::Peer, "UnixStream")
+            .row
     }
 
     fn rows(self) -> Vec<Row> {
         vec![
             self.awake(),
+            self.awake_in_memory(),
             self.rested(),
             self.trip(4 * KIB, DEFAULT),
             self.trip(64 * KIB, DEFAULT),
