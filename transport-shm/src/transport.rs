@@ -1,11 +1,13 @@
 //! The transport itself.
 
+use std::sync::Arc;
+
 use channel::transport::{BoxFuture, Connection, Listener, Transport};
-use channel::{DialError, Endpoint, ListenError, Options};
+use channel::{DialError, Endpoint, ListenError, Options, Resolver};
 
 use crate::dial::dial;
 use crate::listener::ShmListener;
-use crate::resolver::SCHEME;
+use crate::resolver::{SCHEME, ThisMachine};
 
 /// The transport `shm:`, to be added to a [`Domain`](channel::Domain). See the crate's documentation.
 ///
@@ -35,6 +37,10 @@ impl Transport for Shm {
 
     fn listen(&self, at: &Endpoint, options: &Options) -> Result<Box<dyn Listener>, ListenError> {
         Ok(Box::new(ShmListener::start(at, options)?))
+    }
+
+    fn resolver(&self) -> Option<Arc<dyn Resolver>> {
+        Some(Arc::new(ThisMachine))
     }
 
     fn broker_of<'a>(&self, endpoint: &'a Endpoint) -> &'a str {
