@@ -70,8 +70,10 @@ impl Side {
         if !may_decide && !ring.closer.is_end_settled() {
             return None;
         }
-        let end = ring.closer.settle_end()?;
-        (beyond(end, ring.observer.read()) == 0).then_some(Receipt::Complete)
+        ring.closer.settle_end()?;
+        let (written, read) = ring.observer.counts();
+        // The order matters: a reader that was abandoned before this look may have taken more than counts.
+        (written == read && !ring.closer.is_abandoned()).then_some(Receipt::Complete)
     }
 
     pub(crate) fn poll_receipt(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Receipt> {

@@ -59,6 +59,8 @@ pub(crate) struct Side {
     pub(crate) outbound: Ring,
     pub(crate) inbound: Ring,
     pub(crate) grace: Mutex<Grace>,
+    /// This side has written since its reader asked last.
+    wrote: AtomicBool,
     /// Late looks that are on their way: at the other side's writer, and at our own.
     late: [AtomicBool; 2],
     /// The other end's process will tell of its death.
@@ -109,10 +111,29 @@ impl Side {
             outbound,
             inbound,
             grace: Mutex::default(),
+            wrote: AtomicBool::new(false),
             late: Default::default(),
             keeper: Mutex::default(),
             news: Arc::new(News(weak.clone())).into(),
         })
+    }
+
+    /// Notes a write, for a reader that may be on the same thread: a hint.
+    #[inline]
+    pub(crate) fn note_write(&self) {
+        // Relaxed, both: nothing hangs on it. Looked at first, so that a stream of writes keeps the line.
+        if !self.wrote.load(Ordering::Relaxed) {
+            self.wrote.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether this side has written since this was asked last.
+    pub(crate) fn take_wrote(&self) -> bool {
+        let wrote = self.wrote.load(Ordering::Relaxed);
+        if wrote {
+            self.wrote.store(false, Ordering::Relaxed);
+        }
+        wrote
     }
 
     // Acquire everywhere, with the AcqRel in `set`: who sees a flag here sees what was done before it.

@@ -49,6 +49,7 @@ impl ShmSink {
             self.producer.cancel_sleep();
             self.armed = false;
         }
+        self.side.note_write();
         if self.producer.signal() == Signal::Wake {
             self.side.their_reader.ring();
         }
