@@ -210,4 +210,26 @@ mod tests {
             assert_eq!(Request::decode(&packet), Err(SetupError::Capacity(bad)));
         }
     }
+
+    proptest::proptest! {
+        // shows T2: no packet does harm, and one that is understood says what it says.
+        #[test]
+        fn any_packet_is_read_or_refused(
+            kind in 0_u8..5,
+            rest in proptest::collection::vec(proptest::num::u8::ANY, 0..LONGEST),
+            raw: bool,
+        ) {
+            let packet = if raw { rest } else { [&start(kind)[..], &rest].concat() };
+            if let Ok(request) = Request::decode(&packet) {
+                assert_eq!(Request::decode(&request.encode()), Ok(request));
+                assert!(request.capacity.is_power_of_two());
+            }
+            if let Ok(answer) = Answer::decode(&packet) {
+                assert!(answer.encode().len() <= LONGEST);
+                if let Answer::Offer(_) = answer {
+                    assert_eq!(answer.encode(), packet);
+                }
+            }
+        }
+    }
 }
