@@ -32,7 +32,13 @@ fn a_write_races_its_own_disconnect() {
                     // Its last look may come before the write that goes on has published.
                     drain(&mut reader).unwrap()
                 });
+                let mut looks = 0;
                 while !there.load(Ordering::Acquire) {
+                    looks += 1;
+                    // On one core it gets there only when this thread yields.
+                    if looks % 1000 == 0 {
+                        thread::yield_now();
+                    }
                     std::hint::spin_loop();
                 }
                 let written = match writer.write(&bytes) {
