@@ -114,75 +114,90 @@ fn idle_cost(wait: impl FnOnce() + Send + 'static, end: impl FnOnce()) -> Durati
     waiting.join().unwrap()
 }
 
+/// What waiting costs: a poller, a read, a write, an accept, a connect; all at once, each on a thread of its
+/// own.
+fn idle_costs() -> Vec<(&'static str, Duration)> {
+    type Wait = Box<dyn FnOnce() -> Duration + Send>;
+    let (server, client) = brokers();
+    let poller = Poller::new();
+    let (mut watched, silent) = meet(&server, &client, 1);
+    watched.reader_mut().register(&poller, 1);
+    let (mut reading, mut wrote) = meet(&server, &client, 1);
+    let (mut writing, other) = meet(&server, &client, 1);
+    writing.write_all(&[0; 256]).unwrap();
+    let (accepting, closing) = (server.clone(), server.clone());
+    let (target, connecting) = brokers();
+    let waits: [(&str, Wait); 5] = [
+        (
+            "poller",
+            Box::new(move || {
+                let _open = (watched, silent);
+                let waiting = poller.clone();
+                idle_cost(
+                    move || assert_eq!(waiting.wait(&mut Vec::new()), 0),
+                    || poller.notify(),
+                )
+            }),
+        ),
+        (
+            "read",
+            Box::new(move || {
+                idle_cost(
+                    move || reading.read_exact(&mut [0; 1]).unwrap(),
+                    move || wrote.write_all(b"x").unwrap(),
+                )
+            }),
+        ),
+        (
+            "write",
+            Box::new(move || {
+                idle_cost(
+                    move || assert!(writing.write(b"x").is_err()),
+                    move || drop(other),
+                )
+            }),
+        ),
+        (
+            "accept",
+            Box::new(move || {
+                idle_cost(
+                    move || assert!(accepting.accept(2).is_err()),
+                    move || closing.close(),
+                )
+            }),
+        ),
+        (
+            "connect",
+            Box::new(move || {
+                idle_cost(
+                    move || assert!(connecting.connect("server", 3).is_err()),
+                    move || target.close(),
+                )
+            }),
+        ),
+    ];
+    thread::scope(|scope| {
+        let waits = waits.map(|(what, cost)| (what, scope.spawn(cost)));
+        let costs = waits.map(|(what, cost)| (what, cost.join().unwrap()));
+        costs.into()
+    })
+}
+
 // shows C2, G2: whoever waits uses no CPU: a poller, a read, a write, an accept, a connect.
 #[test]
 fn idle_waits_cost_no_cpu() {
     const LITTLE: Duration = Duration::from_millis(5);
     within("idle waits", || {
-        let (server, client) = brokers();
-        thread::scope(|scope| {
-            let check = |what: &'static str, cost: Box<dyn FnOnce() -> Duration + Send>| {
-                scope.spawn(move || {
-                    let cost = cost();
-                    println!("{what}: {cost:?} of CPU time");
-                    assert!(cost < LITTLE, "{what} took {cost:?} of CPU time while idle");
-                });
-            };
-            let poller = Poller::new();
-            let (mut watched, silent) = meet(&server, &client, 1);
-            watched.reader_mut().register(&poller, 1);
-            check(
-                "poller",
-                Box::new(move || {
-                    let _open = (watched, silent);
-                    let waiting = poller.clone();
-                    idle_cost(
-                        move || assert_eq!(waiting.wait(&mut Vec::new()), 0),
-                        || poller.notify(),
-                    )
-                }),
-            );
-            let (mut reading, mut other) = meet(&server, &client, 1);
-            check(
-                "read",
-                Box::new(move || {
-                    idle_cost(
-                        move || reading.read_exact(&mut [0; 1]).unwrap(),
-                        move || other.write_all(b"x").unwrap(),
-                    )
-                }),
-            );
-            let (mut writing, other) = meet(&server, &client, 1);
-            writing.write_all(&[0; 256]).unwrap();
-            check(
-                "write",
-                Box::new(move || {
-                    idle_cost(
-                        move || assert!(writing.write(b"x").is_err()),
-                        move || drop(other),
-                    )
-                }),
-            );
-            let (accepting, closing) = (server.clone(), server.clone());
-            let (target, connecting) = brokers();
-            check(
-                "accept",
-                Box::new(move || {
-                    idle_cost(
-                        move || assert!(accepting.accept(2).is_err()),
-                        move || closing.close(),
-                    )
-                }),
-            );
-            check(
-                "connect",
-                Box::new(move || {
-                    idle_cost(
-                        move || assert!(connecting.connect("server", 3).is_err()),
-                        move || target.close(),
-                    )
-                }),
-            );
-        });
+        // A virtual machine may count time that it was not given: what costs something does so each time.
+        let mut costly = Vec::new();
+        for _ in 0..4 {
+            costly = idle_costs();
+            println!("CPU time: {costly:?}");
+            costly.retain(|(_, cost)| *cost >= LITTLE);
+            if costly.is_empty() {
+                return;
+            }
+        }
+        panic!("CPU time while idle: {costly:?}");
     });
 }
