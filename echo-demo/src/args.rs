@@ -34,6 +34,9 @@ Examples:
   cat file | echo-demo client | cmp - file
   echo-demo test --transport tcp --spawn
                                         over TCP, the server in a second process
+  echo-demo serve --transport shm       for other processes of this machine, through shared
+  echo-demo client --transport shm      memory (Linux); in another terminal
+  echo-demo list                        who is there
   echo-demo load --transport mem,tcp --clients 200 --bytes 1MiB
   echo-demo bench --size 64,16KiB --seconds 2 --json
   echo-demo serve --endpoint tcp://127.0.0.1:7000/echo --endpoint 'tcp+plain://127.0.0.1:7001'
@@ -49,7 +52,8 @@ pub struct Common {
     /// Where the server is reached [default: mem://echo]
     ///
     /// Written SCHEME://AUTHORITY/BROKER?OPTIONS, as in tcp://127.0.0.1:7000/echo; tcp+plain:// is a
-    /// bare stream that any program can speak. In memory (mem://NAME), and at a network port 0,
+    /// bare stream that any program can speak; shm://NAME is shared memory, between processes of one
+    /// machine. In memory (mem://NAME), and at a network port 0,
     /// which means any free one, nobody else can be: there a client brings its own server. `serve` and
     /// `load` take several.
     #[arg(
@@ -61,11 +65,11 @@ pub struct Common {
     )]
     pub endpoints: Vec<Endpoint>,
 
-    /// Only what to talk over: mem, tcp, tls, tcp+plain, tls+plain
+    /// Only what to talk over: mem, shm (Linux), tcp, tls, tcp+plain, tls+plain
     ///
     /// `test`, `load` and `bench` bring their own server and meet it at any free place. `serve` and
-    /// `client` meet at the usual one: tcp://127.0.0.1:7000/echo, tcp+plain://127.0.0.1:7001,
-    /// tls://127.0.0.1:7002/echo, tls+plain://127.0.0.1:7003. For tls see `certs`.
+    /// `client` meet at the usual one: shm://echo, tcp://127.0.0.1:7000/echo,
+    /// tcp+plain://127.0.0.1:7001, tls://127.0.0.1:7002/echo, tls+plain://127.0.0.1:7003. For tls see `certs`.
     #[arg(
         long = "transport",
         short,
@@ -140,6 +144,10 @@ pub enum Command {
     Load(Load),
     /// Measure round trips and throughput
     Bench(Bench),
+    /// Who is there: the brokers of this user that listen in shared memory (Linux)
+    ///
+    /// Removes on the way what killed processes have left.
+    List(List),
     /// Make certificates to try TLS with
     ///
     /// An authority, and a certificate each for server and client. Prints the commands to use them.
@@ -179,6 +187,13 @@ pub struct Serve {
     /// End when standard input does, and the last channel has
     #[arg(long)]
     pub until_eof: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// The runtime directory, as in ?dir= of an endpoint [default: this user's]
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ pub enum Error {
     #[error(
         "{at} can be reached from inside this process only, so nobody would ever come: run `echo-demo client`, \
          `load` or `bench` (in memory they bring their own server), or serve where others can \
-         connect: add --transport tcp, or --endpoint tcp://127.0.0.1:7000/echo"
+         connect: add --transport tcp (or shm: this machine alone, Linux), or --endpoint tcp://127.0.0.1:7000/echo"
     )]
     NobodyElse { at: Endpoint },
 
@@ -45,6 +45,16 @@ pub enum Error {
     #[error(transparent)]
     Endpoint(EndpointError),
 
+    #[cfg_attr(target_os = "linux", allow(dead_code, reason = "for other systems"))]
+    #[error(
+        "there is no shared memory here: it is for Linux alone. On any system, programs meet with \
+         --transport tcp"
+    )]
+    NoSharedMemory,
+
+    #[error("cannot tell who is there: {0}")]
+    List(io::Error),
+
     #[error("cannot write `{}`: {error}{}", .path.display(), hints::other_directory(.error))]
     Certificates { path: PathBuf, error: io::Error },
 
@@ -60,7 +70,7 @@ pub enum Error {
     #[error("{}", hints::no_broker(.error, .at))]
     Broker { at: Endpoint, error: BrokerError },
 
-    #[error("cannot serve at {at}: {error}{}", hints::where_then(.error))]
+    #[error("cannot serve at {at}: {error}{}", hints::where_then(.error, .at))]
     Listen { at: Endpoint, error: ListenError },
 
     #[error("{error}{}", hints::what_next(.error, .at))]

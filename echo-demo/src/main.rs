@@ -18,6 +18,7 @@ mod exchange;
 mod formal;
 mod human;
 mod latency;
+mod list;
 mod load;
 mod pattern;
 mod place;
@@ -79,6 +80,7 @@ fn run(common: &Common, command: Command, output: Output) -> Result<()> {
             load::run(&place, &args, output)
         }
         Command::Certs(args) => certs::run(&args, output),
+        Command::List(args) => list::run(&args, output),
         Command::Bench(args) => {
             let place = place(Role::Both { spawn: args.spawn })?;
             bench::run(&place.with_one_endpoint("bench")?, &args, output)

@@ -2,6 +2,7 @@
 //!
 //! Everything else goes through [`Place::server`] and [`Place::connect`], whatever the endpoint.
 
+pub mod shared_memory;
 pub mod transports;
 
 use std::path::Path;
@@ -97,6 +98,8 @@ impl Place {
                 None => ServerRuns::Spawned,
                 Some(at) => return Err(Error::NoSecondProcess { at: at.clone() }),
             },
+            // Whoever is given a transport alone takes a place where nobody is.
+            Role::Both { .. } if !common.transports.is_empty() => ServerRuns::Here,
             _ if place.endpoints.iter().any(brought) => ServerRuns::Here,
             _ => ServerRuns::Elsewhere,
         };
@@ -193,8 +196,7 @@ impl Place {
     fn server_name(&self) -> Result<&str> {
         let mut names = self.endpoints.iter().filter_map(|at| match at {
             at if self.is_local(at) => Some(at.authority()),
-            at if at.is_plain() => None,
-            at => at.broker(),
+            at => transports::broker(at),
         });
         let first = names.next().unwrap_or(transports::NAME);
         match names.find(|name| *name != first) {

@@ -4,6 +4,7 @@ use std::io;
 
 use channel::{BrokerError, ConnectError, DialError, Endpoint, EndpointError, ListenError};
 
+use crate::place::shared_memory;
 use crate::place::transports::{is_about_certificates, is_about_tls, shared};
 
 /// How to get certificates.
@@ -25,12 +26,25 @@ pub fn no_broker(error: &BrokerError, at: &Endpoint) -> String {
     }
 }
 
-pub fn where_then(error: &ListenError) -> &'static str {
+/// What to do without a transport.
+fn other_scheme(scheme: &str) -> &'static str {
+    match scheme {
+        shared_memory::SCHEME => {
+            "; shared memory is for Linux alone: pick another one with --endpoint SCHEME://..."
+        }
+        _ => "; pick one of them with --endpoint SCHEME://...",
+    }
+}
+
+pub fn where_then(error: &ListenError, at: &Endpoint) -> &'static str {
     match error {
-        ListenError::UnknownScheme { .. } => "; pick one of them with --endpoint SCHEME://...",
+        ListenError::UnknownScheme { scheme, .. } => other_scheme(scheme),
+        ListenError::NameTaken { .. } => "; `echo-demo list` shows all names that are taken",
         ListenError::Endpoint(error) => which_port(error),
         ListenError::Taken(_) => "; take another port, or port 0 for any free one",
         ListenError::Io(error) if is_about_certificates(error) => CERTS,
+        // It says what to do itself.
+        ListenError::Io(_) if at.scheme() == shared_memory::SCHEME => "",
         ListenError::Io(error) => match error.kind() {
             io::ErrorKind::PermissionDenied => {
                 "; ports below 1024 are the system's: take a higher one"
@@ -48,9 +62,7 @@ pub fn what_next(error: &ConnectError, at: &Endpoint) -> String {
     match error {
         error if is_about_tls(error) => String::new(),
         ConnectError::Dial { error, .. } => match error {
-            DialError::UnknownScheme { .. } => {
-                "; pick one of them with --endpoint SCHEME://...".into()
-            }
+            DialError::UnknownScheme { scheme, .. } => other_scheme(scheme).into(),
             DialError::Capacity(_) => "; change --capacity".into(),
             DialError::Io(error) => no_way_there(error, at),
             DialError::Endpoint(error) => which_port(error).into(),
@@ -59,9 +71,12 @@ pub fn what_next(error: &ConnectError, at: &Endpoint) -> String {
             _ => String::new(),
         },
         ConnectError::TimedOut { .. } => format!(
-            "{}, with the same --port? --timeout waits longer",
-            is_it_running(at).trim_end_matches('?')
+            "{} --timeout waits longer",
+            is_it_running_with(", with the same --port", at)
         ),
+        ConnectError::NoSuchBroker { .. } if at.scheme() == shared_memory::SCHEME => {
+            "; a server prints the endpoint that it has".into()
+        }
         ConnectError::NoSuchBroker { .. } => {
             "; a server prints the endpoint that it has; without /NAME whichever listens there is meant"
                 .into()
@@ -103,6 +118,37 @@ fn start_it(at: &Endpoint) -> String {
 }
 
 fn is_it_running(at: &Endpoint) -> String {
+    let list = match at.scheme() {
+        shared_memory::SCHEME => " `echo-demo list` shows who is there",
+        _ => "",
+    };
+    is_it_running_with("", at) + list
+}
+
+fn is_it_running_with(more: &str, at: &Endpoint) -> String {
     let at = shared(at);
-    format!("; is `echo-demo serve --endpoint {at}` running?")
+    format!("; is `echo-demo serve --endpoint {at}` running{more}?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // shows E3
+    #[test]
+    fn where_there_is_no_shared_memory_that_is_told() {
+        let at: Endpoint = "shm://echo".parse().unwrap();
+        let (scheme, known) = ("shm".to_owned(), "mem, tcp, tls".to_owned());
+        let listen = ListenError::UnknownScheme {
+            scheme: scheme.clone(),
+            known: known.clone(),
+        };
+        let connect = ConnectError::Dial {
+            endpoint: at.clone(),
+            error: DialError::UnknownScheme { scheme, known },
+        };
+        for said in [where_then(&listen, &at), &what_next(&connect, &at)] {
+            assert!(said.contains("for Linux alone"), "{said}");
+        }
+    }
 }

@@ -5,6 +5,8 @@ use std::io;
 use channel::{ConnectError, Domain, Endpoint, EndpointError};
 use transport_tcp::{Credentials, CredentialsError, Pem, Tcp, Tls, TlsError};
 
+use super::shared_memory;
+
 /// The endpoint unless another one is asked for.
 pub const USUAL: &str = "mem://echo";
 
@@ -14,6 +16,7 @@ pub const NAME: &str = "echo";
 /// A domain with every transport of this build.
 pub fn domain() -> Domain {
     let domain = Domain::new();
+    shared_memory::add_to(&domain);
     domain.add(Tcp::new());
     domain.add(Tls::from_options());
     domain
@@ -42,13 +45,13 @@ pub fn usual(transport: &Endpoint) -> Endpoint {
     at(transport, authority)
 }
 
-/// A place of a transport where nobody is yet: see [`is_open`].
+/// A place of a transport where nobody is yet.
 pub fn fresh(transport: &Endpoint) -> Endpoint {
-    let authority = match is_network(transport) {
-        true => "127.0.0.1:0",
-        false => NAME,
-    };
-    at(transport, authority)
+    match transport.scheme() {
+        "tcp" | "tls" => at(transport, "127.0.0.1:0"),
+        shared_memory::SCHEME => named(at(transport, &shared_memory::fresh_place())),
+        _ => at(transport, NAME),
+    }
 }
 
 fn at(transport: &Endpoint, authority: &str) -> Endpoint {
@@ -56,8 +59,21 @@ fn at(transport: &Endpoint, authority: &str) -> Endpoint {
     let endpoint = endpoint.expect("constants that a test tries");
     // In memory the authority is the name; a plain stream has nobody to tell it to.
     match is_network(transport) && !transport.is_plain() {
-        true => endpoint.with_broker(NAME).expect("it is short"),
+        true => named(endpoint),
         false => endpoint,
+    }
+}
+
+fn named(endpoint: Endpoint) -> Endpoint {
+    endpoint.with_broker(NAME).expect("it is short")
+}
+
+/// The broker that an endpoint names, if it names one.
+pub fn broker(endpoint: &Endpoint) -> Option<&str> {
+    match endpoint.scheme() {
+        _ if endpoint.is_plain() => None,
+        shared_memory::SCHEME => Some(endpoint.broker().unwrap_or(endpoint.authority())),
+        _ => endpoint.broker(),
     }
 }
 

@@ -4,6 +4,8 @@ mod bad_input;
 mod messages;
 mod network;
 mod plain;
+#[cfg(target_os = "linux")]
+mod shared_memory;
 mod tls;
 
 use std::io::{Read, Write};
@@ -39,7 +41,11 @@ fn document(output: &Output) -> Value {
 
 /// Runs with `input` in a pipe.
 fn piped(args: &[&str], input: Vec<u8>) -> Output {
-    let mut child = demo(args)
+    fed(&mut demo(args), input)
+}
+
+fn fed(command: &mut Command, input: Vec<u8>) -> Output {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,7 +1,7 @@
 //! Over TCP: in one process, in two, and at endpoints of every kind at once.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdout, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::{demo, document, noise, piped, run, text};
 
 /// `echo-demo serve` in a process of its own.
 pub struct Server {
-    child: Child,
+    pub child: Child,
     said: BufReader<ChildStdout>,
     /// Where it listens.
     pub at: Vec<String>,
@@ -19,7 +19,14 @@ pub struct Server {
 
 impl Server {
     pub fn start(args: &[&str]) -> Server {
-        let mut child = demo(&[&["serve", "--json", "--until-eof"], args].concat())
+        Server::run(&mut demo(
+            &[&["serve", "--json", "--until-eof"], args].concat(),
+        ))
+    }
+
+    /// The command is to be `serve --json --until-eof`.
+    pub fn run(command: &mut Command) -> Server {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -74,7 +81,7 @@ impl Drop for Server {
     }
 }
 
-fn passed(output: &Output) -> Value {
+pub fn passed(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let report = document(output);
     assert_eq!(report["passed"], true, "{report}");
@@ -195,9 +202,7 @@ fn a_load_over_all_transports_at_once_is_verified() {
 fn a_load_of_more_clients_than_the_soft_limit_on_open_files_passes() {
     let demo = env!("CARGO_BIN_EXE_echo-demo");
     let load = format!("ulimit -Sn 100; exec '{demo}' load --json -t tcp -n 100 -b 1KiB");
-    let output = std::process::Command::new("sh")
-        .args(["-c", &load])
-        .output();
+    let output = Command::new("sh").args(["-c", &load]).output();
     assert_eq!(passed(&output.unwrap())["server"]["orderly_ends"], 100);
 }
 
