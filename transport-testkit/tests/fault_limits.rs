@@ -259,7 +259,9 @@ fn a_short_fill_hides_the_rest_for_a_while() {
 #[test]
 fn polls_go_through_the_faults_too() {
     use channel::transport::{Listener, Transport};
-    let plan = Plan::new(1).split(1.0).stall(1.0, Duration::from_millis(1));
+    // Longer than this thread may have to wait for its turn in the middle of a call.
+    let longest = Duration::from_secs(1);
+    let plan = Plan::new(1).split(1.0).stall(1.0, longest);
     let fault = transport_testkit::fault::Fault::new(channel::mem::Mem::new(), plan);
     let at = "fault+mem://x".parse().unwrap();
     let options = channel::Options::new();
