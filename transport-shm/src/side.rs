@@ -27,7 +27,7 @@ use rustix::io::Errno;
 use transport_reactor::Watched;
 
 use crate::bell::{Bell, Event};
-use crate::list::sweep_after;
+use crate::list::{sweep_after, sweep_once_ended};
 use crate::peer::Peer;
 use crate::place::Place;
 use crate::receipt::Grace;
@@ -219,7 +219,12 @@ impl Side {
             return true;
         }
         self.wake();
-        sweep_after(&self.peer, &self.place);
+        let lost = self.outbound.closer.is_reader_lost() || self.inbound.closer.is_writer_lost();
+        if lost && self.peer.is_alive() {
+            sweep_once_ended(&self.peer, &self.place);
+        } else {
+            sweep_after(&self.peer, &self.place);
+        }
         true
     }
 
