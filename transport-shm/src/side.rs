@@ -176,16 +176,16 @@ impl Side {
             }
         }
         self.set(LEFT);
-        // Whoever sleeps there, or waits for the receipt.
-        self.their_reader.ring();
+        self.wake_their_reader();
+        // Also whoever waits there for the receipt, of whom the ring knows nothing.
         self.their_writer.ring();
         self.wake();
     }
 
     /// Wakes all who wait at this side.
     fn wake(&self) {
-        self.reader.ring();
-        self.writer.ring();
+        self.reader.ring_if_awaited();
+        self.writer.ring_if_awaited();
         self.writer.waiting().receipt.wake();
     }
 
