@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use channel::transport::background;
+use channel::transport::{Lingering, background};
 
 use crate::connect::{Found, is_held, look, remove_dead};
 use crate::directory::Directory;
@@ -114,9 +114,10 @@ pub(crate) fn sweep_after(peer: &Peer, place: &Place) {
 }
 
 /// As [`sweep_after`], of one whose sockets are closed: a process that is killed closes them a little before
-/// it has ended. Never blocks.
+/// it has ended. Never blocks; a program that [lingers](channel::linger) before it exits waits for it.
 pub(crate) fn sweep_once_ended(peer: &Peer, place: &Place) {
     let (peer, place) = (peer.clone(), place.clone());
+    let lingering = Lingering::new();
     background::run(async move {
         for pause in ENDING {
             if !peer.is_alive() {
@@ -125,6 +126,7 @@ pub(crate) fn sweep_once_ended(peer: &Peer, place: &Place) {
             background::sleep_until(Instant::now().checked_add(pause)).await;
         }
         sweep_after(&peer, &place);
+        drop(lingering);
     });
 }
 
