@@ -389,7 +389,7 @@ where
     A: FnMut(u64) -> u64 + Send,
     B: FnMut(u64) + Send,
 {
-    let warm = times.min(10_000);
+    const WARM: u64 = 10_000;
     std::thread::scope(|scope| {
         let asking = scope.spawn(move || {
             pin(cores[0]);
@@ -398,15 +398,15 @@ where
                     assert_eq!(ask(number), number, "the answer to another question");
                 }
             };
-            lap(0, warm);
+            lap(0, WARM);
             let watch = Watch::start();
-            lap(warm, warm + times);
+            lap(WARM, WARM + times);
             watch.stop()
         });
         let answering = scope.spawn(move || {
             pin(cores[1]);
             let watch = Watch::start();
-            for number in 0..warm + times {
+            for number in 0..WARM + times {
                 answer(number);
             }
             watch.stop()

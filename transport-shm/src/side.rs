@@ -27,7 +27,7 @@ use rustix::io::Errno;
 use transport_reactor::Watched;
 
 use crate::bell::{Bell, Event};
-use crate::list::{sweep_after, sweep_once_ended};
+use crate::list::sweep_after;
 use crate::peer::Peer;
 use crate::place::Place;
 use crate::receipt::Grace;
@@ -156,7 +156,8 @@ impl Side {
         self.has(LEAVING)
     }
 
-    /// Whether the other end is known to be gone. Then both streams have ended.
+    /// Whether the other end is known to be gone. Then both streams have ended: the flags were raised before
+    /// this said so. One that is down after it was taken down by somebody who still has the memory.
     pub(crate) fn is_gone(&self) -> bool {
         self.has(GONE)
     }
@@ -176,16 +177,16 @@ impl Side {
             }
         }
         self.set(LEFT);
-        self.wake_their_reader();
-        // Also whoever waits there for the receipt, of whom the ring knows nothing.
+        // Whoever sleeps there, or waits for the receipt.
+        self.their_reader.ring();
         self.their_writer.ring();
         self.wake();
     }
 
     /// Wakes all who wait at this side.
     fn wake(&self) {
-        self.reader.ring_if_awaited();
-        self.writer.ring_if_awaited();
+        self.reader.ring();
+        self.writer.ring();
         self.writer.waiting().receipt.wake();
     }
 
@@ -219,12 +220,7 @@ impl Side {
             return true;
         }
         self.wake();
-        let lost = self.outbound.closer.is_reader_lost() || self.inbound.closer.is_writer_lost();
-        if lost && self.peer.is_alive() {
-            sweep_once_ended(&self.peer, &self.place);
-        } else {
-            sweep_after(&self.peer, &self.place);
-        }
+        sweep_after(&self.peer, &self.place);
         true
     }
 
@@ -285,7 +281,8 @@ impl Side {
             if hung_up || ended {
                 self.look_after_the_other();
             }
-            return Ok(true);
+            // Whoever never stops ringing does not hold up the limit.
+            return Ok(until.is_none_or(|until| Instant::now() < until));
         }
     }
 

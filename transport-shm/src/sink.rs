@@ -71,10 +71,12 @@ impl ShmSink {
 
     /// Why nothing more is taken; `None` if there is no room.
     fn stopped(&mut self) -> Option<io::Error> {
+        let gone = self.side.is_gone();
         let kind = if self.producer.is_finished() {
             io::ErrorKind::NotConnected
         } else if !self.producer.is_abandoned() {
-            return None;
+            // Nobody makes room any more, whatever became of the flag.
+            return gone.then(|| io::ErrorKind::ConnectionReset.into());
         } else if self.producer.is_reader_lost() {
             io::ErrorKind::ConnectionReset
         } else {
@@ -88,7 +90,6 @@ impl ShmSink {
     /// Raises the flag that this side sleeps; `false` when there is room by now.
     fn prepare_sleep(&mut self) -> io::Result<bool> {
         self.armed = true;
-        self.side.writer.await_it();
         if self.producer.prepare_sleep().map_err(corrupt)? == Sleep::Ready {
             self.armed = false;
             return Ok(false);

@@ -196,8 +196,10 @@ impl ShmSource {
             let text = "the other side has written where it must not";
             return Some(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
         }
+        // In this order: all that was committed before it was gone lies before the flag.
+        let gone = self.side.is_gone();
         if !self.consumer.is_finished() {
-            return None;
+            return gone.then(|| Err(io::ErrorKind::ConnectionReset.into()));
         }
         match self.consumer.at_end() {
             Err(error) => Some(Err(corrupt(error))),
@@ -218,7 +220,6 @@ impl ShmSource {
         // An idle channel owns no buffer.
         self.ahead = Ahead::default();
         self.armed = true;
-        self.side.reader.await_it();
         if self.consumer.prepare_sleep().map_err(corrupt)? == Sleep::Ready {
             self.armed = false;
             return Ok(false);

@@ -7,21 +7,20 @@ use channel::{Broker, Channel, Domain, Endpoint, Options};
 use std::marker::PhantomData;
 use transport_shm::Shm as Transport;
 
-pub(super) const PORT: u16 = 7;
+const PORT: u16 = 7;
 
 /// A channel through shared memory, used in the way `E`.
 pub struct Shm<E>(PhantomData<E>);
 
 /// A broker in a domain that knows shared memory.
-pub(super) fn broker(name: &str, capacity: usize) -> Broker {
+fn broker(name: &str, capacity: usize) -> Broker {
     let domain = Domain::new();
     domain.add(Transport::new());
     let options = Options::new().with_capacity(capacity);
     domain.broker_with(name, options).expect("the only one")
 }
 
-/// A broker that listens under a fresh name, and where.
-pub(super) fn listen(capacity: usize) -> (Broker, Endpoint) {
+fn listen(capacity: usize) -> (Broker, Endpoint) {
     let name = fresh();
     let server = broker(&name, capacity);
     let at = format!("shm://{name}").parse().expect("an endpoint");

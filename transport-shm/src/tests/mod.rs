@@ -8,6 +8,7 @@ mod namespaces;
 mod other_users;
 mod process;
 mod settings;
+mod tricks;
 
 use std::fs::Permissions;
 use std::io::Write;
