@@ -42,31 +42,44 @@ fn children_cpu() -> Duration {
     duration(usage.ru_utime) + duration(usage.ru_stime)
 }
 
-/// Two cores that this process may use and that are not two threads of one, where the system tells.
-pub fn two_cores() -> [usize; 2] {
-    let all: Vec<usize> = core_affinity::get_core_ids()
+/// Pairs of the first cores that this process may use, without those that are two threads of one core,
+/// where the system tells. At least one.
+pub fn pairs_of_cores() -> Vec<[usize; 2]> {
+    /// All pairs of these are few.
+    const FIRST: usize = 6;
+    let cores: Vec<usize> = core_affinity::get_core_ids()
         .unwrap_or_default()
         .iter()
         .map(|core| core.id)
+        .take(FIRST)
         .collect();
-    let Some(&first) = all.first() else {
-        return [0, 1];
+    let pairs = |apart: bool| -> Vec<[usize; 2]> {
+        let one = |(i, a): (usize, &usize)| {
+            let a = *a;
+            let others = cores[i + 1..].iter().copied();
+            let others = others.filter(move |b| !(apart && are_siblings(a, *b)));
+            others.map(move |b| [a, b]).collect::<Vec<_>>()
+        };
+        cores.iter().enumerate().flat_map(one).collect()
     };
+    let alone = [[cores.first().copied().unwrap_or(0); 2]];
+    [pairs(true), pairs(false), alone.to_vec()]
+        .into_iter()
+        .find(|pairs| !pairs.is_empty())
+        .expect("the last is not empty")
+}
+
+/// Whether two cores of the system are two threads of one.
+fn are_siblings(core: usize, other: usize) -> bool {
     // Such as "0,4" or "0-1".
-    let path = format!("/sys/devices/system/cpu/cpu{first}/topology/thread_siblings_list");
+    let path = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
     let siblings = std::fs::read_to_string(path).unwrap_or_default();
-    let is_sibling = |core: usize| {
-        siblings.trim().split(',').any(|part| {
-            let (from, to) = part.split_once('-').unwrap_or((part, part));
-            let number = |text: &str| text.parse::<usize>().ok();
-            number(from)
-                .zip(number(to))
-                .is_some_and(|(from, to)| (from..=to).contains(&core))
-        })
-    };
-    let others = || all.iter().copied().filter(|core| *core != first);
-    let second = others().find(|core| !is_sibling(*core));
-    [first, second.or(others().next()).unwrap_or(first)]
+    siblings.trim().split(',').any(|part| {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let number = |text: &str| text.parse::<usize>().ok();
+        let range = number(from).zip(number(to));
+        range.is_some_and(|(from, to)| (from..=to).contains(&other))
+    })
 }
 
 fn clock(id: libc::clockid_t) -> Duration {

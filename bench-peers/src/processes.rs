@@ -5,8 +5,10 @@
 //! [`sockets`](crate::sockets), one part in each process.
 
 mod between;
+mod cores;
 mod descriptors;
 mod iceoryx;
+mod memory;
 #[cfg(feature = "nng")]
 mod nanomsg;
 mod other;
@@ -19,7 +21,9 @@ mod unix;
 mod zeromq;
 
 pub use between::{Side, between, connecting, within};
+pub use cores::Cores;
 pub use iceoryx::{Evented, Iceoryx, Polling};
+pub use memory::{Cost, Idle, hold, memory};
 #[cfg(feature = "nng")]
 pub use nanomsg::Nng;
 pub use ours::{InProcess, Shm};

@@ -342,7 +342,7 @@ pub struct Options {
     #[arg(long)]
     pub once: Option<u64>,
     /// The two cores that threads are pinned to
-    #[arg(long, value_delimiter = ',', default_values_t = machine::two_cores())]
+    #[arg(long, value_delimiter = ',', default_values_t = machine::pairs_of_cores()[0])]
     pub cores: Vec<usize>,
     /// Write the whole run as JSON to this file
     #[arg(long)]

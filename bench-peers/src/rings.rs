@@ -389,7 +389,7 @@ where
     A: FnMut(u64) -> u64 + Send,
     B: FnMut(u64) + Send,
 {
-    const WARM: u64 = 10_000;
+    let warm = times.min(10_000);
     std::thread::scope(|scope| {
         let asking = scope.spawn(move || {
             pin(cores[0]);
@@ -398,15 +398,15 @@ where
                     assert_eq!(ask(number), number, "the answer to another question");
                 }
             };
-            lap(0, WARM);
+            lap(0, warm);
             let watch = Watch::start();
-            lap(WARM, WARM + times);
+            lap(warm, warm + times);
             watch.stop()
         });
         let answering = scope.spawn(move || {
             pin(cores[1]);
             let watch = Watch::start();
-            for number in 0..WARM + times {
+            for number in 0..warm + times {
                 answer(number);
             }
             watch.stop()

@@ -62,7 +62,7 @@ impl Acceptor {
     }
 
     pub(crate) fn accept_within(&mut self, until: Option<Instant>) -> Result<Channel, AcceptError> {
-        if let Some(result) = wait::block_on(until, |cx| self.poll_accept(cx)) {
+        if let Some(result) = wait::block_on_partner(until, |cx| self.poll_accept(cx)) {
             return result;
         }
         // Registered, it keeps its place, so that the key comes.

@@ -374,7 +374,7 @@ impl Broker {
     ) -> Result<Channel, ConnectError> {
         let attempt = Attempt::default();
         let mut future = pin!(connect::connect(self, target, port, options, &attempt));
-        if let Some(result) = wait::block_on(until, |cx| future.as_mut().poll(cx)) {
+        if let Some(result) = wait::block_on_partner(until, |cx| future.as_mut().poll(cx)) {
             return result;
         }
         // Relaxed: the same thread reads it.

@@ -211,6 +211,10 @@ impl Spinner {
 
 /// How long a wait that is not for a ring yields before it sleeps.
 const YIELD_FOR: Duration = Duration::from_micros(10);
+/// How long a wait for a partner also looks for itself whether it has come: somewhat longer than another thread
+/// needs to wake up and answer. Then it is found before the background thread could tell, which would have to
+/// be woken, and wake this one.
+const LOOK_FOR: Duration = Duration::from_micros(50);
 
 /// Wakes one thread that waits in [`Parker::park`].
 struct Unparker {
@@ -332,6 +336,22 @@ pub fn block<T>(
 /// and once more after the time is up, so that what was decided in the meantime is taken.
 pub(crate) fn block_on<T>(
     until: Option<Instant>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
+    poll_and_park(until, Duration::ZERO, poll)
+}
+
+/// As [`block_on`], for a partner: looks again and again for a little while before each sleep.
+pub(crate) fn block_on_partner<T>(
+    until: Option<Instant>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
+    poll_and_park(until, LOOK_FOR, poll)
+}
+
+fn poll_and_park<T>(
+    until: Option<Instant>,
+    look_for: Duration,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Option<T> {
     Parker::with(|parker| {
@@ -343,6 +363,16 @@ pub(crate) fn block_on<T>(
             }
             if !in_time {
                 return None;
+            }
+            if !look_for.is_zero() {
+                let end = Instant::now() + look_for;
+                let end = until.map_or(end, |until| until.min(end));
+                while Instant::now() < end {
+                    thread::yield_now();
+                    if let Poll::Ready(result) = poll(&mut cx) {
+                        return Some(result);
+                    }
+                }
             }
             in_time = parker.yield_a_little(until) || parker.park(until);
         }

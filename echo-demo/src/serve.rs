@@ -1,10 +1,10 @@
 //! `serve`: an echo server for clients of other processes.
 
 use std::io;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
-use channel::Broker;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Serve;
@@ -16,6 +16,12 @@ use crate::server::{EchoServer, End, Served};
 /// Channels that have ended and were not told about yet; when the terminal cannot follow, the
 /// server waits for it.
 const UNTOLD: usize = 1024;
+
+/// What the server's tasks, and the one that reads standard input, have to say.
+enum Told {
+    Served(Served),
+    EndOfInput,
+}
 
 /// What a server tells, in the order in which it happens.
 #[derive(Serialize, Deserialize)]
@@ -41,7 +47,10 @@ pub fn run(place: &Place, args: &Serve, output: Output) -> Result<()> {
     let (broker, endpoints) = place.server()?;
     let (told, untold) = mpsc::sync_channel(UNTOLD);
     // After the last one that counts nobody listens; the server is stopped then.
-    let observer = Arc::new(move |served| drop(told.send(served)));
+    let observer = {
+        let told = told.clone();
+        Arc::new(move |served| drop(told.send(Told::Served(served))))
+    };
     let server = EchoServer::start(
         broker.clone(),
         place.port,
@@ -62,24 +71,36 @@ pub fn run(place: &Place, args: &Serve, output: Output) -> Result<()> {
         },
     )?;
     if args.until_eof {
-        close_at_eof(broker)?;
+        tell_end_of_input(told)?;
+    } else {
+        drop(told);
     }
-    let count = args.count.unwrap_or(u64::MAX);
+    let mut left = args.count.unwrap_or(u64::MAX);
     // It ends when the last task of the server has: after the broker was closed.
-    for (_, served) in (0..count).zip(&untold) {
-        tell(output, &Event::Served(served))?;
+    for told in &untold {
+        match told {
+            // Here and not where it was read: else the process could be over before it is closed.
+            Told::EndOfInput => broker.close(),
+            Told::Served(served) => {
+                tell(output, &Event::Served(served))?;
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
+            }
+        }
     }
     drop(untold);
     server.stop()
 }
 
-/// Nobody else is accepted after the end of standard input.
-fn close_at_eof(broker: Broker) -> Result<()> {
+fn tell_end_of_input(told: SyncSender<Told>) -> Result<()> {
     let reading = thread::Builder::new().name("standard-input".into());
     let read = move || {
         // An input that cannot be read has ended as well.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        broker.close();
+        // Nobody listens if the server has ended before.
+        let _ = told.send(Told::EndOfInput);
     };
     reading.spawn(read).map(drop).map_err(Error::Task)
 }

@@ -189,12 +189,19 @@ impl EchoServer {
     }
 
     /// Accepts no more, and returns when every channel has ended.
-    pub fn stop(self) -> Result<()> {
+    pub fn stop(mut self) -> Result<()> {
         self.broker.close();
-        for task in self.tasks {
+        for task in std::mem::take(&mut self.tasks) {
             task.join()?;
         }
         Ok(())
+    }
+}
+
+/// Accepts no more: what it listened at is free, also if the process ends at once.
+impl Drop for EchoServer {
+    fn drop(&mut self) {
+        self.broker.close();
     }
 }
 

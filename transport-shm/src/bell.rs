@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::task::{Context, Poll, Wake, Waker, ready};
 
 use atomic_waker::AtomicWaker;
@@ -48,6 +49,8 @@ impl AsFd for Event {
 /// This side's bell of one half, and who waits for it.
 pub(crate) struct Bell {
     event: Watched<Event>,
+    /// The half waits, or is about to.
+    awaited: AtomicBool,
     waiting: Arc<Waiting>,
     /// Wakes all who wait.
     waker: Waker,
@@ -74,13 +77,27 @@ impl Bell {
         let waiting = Arc::new(Waiting::default());
         Bell {
             event: Watched::inbound(event),
+            awaited: AtomicBool::new(false),
             waker: waiting.clone().into(),
             waiting,
         }
     }
 
-    pub(crate) fn ring(&self) {
-        self.event.get_ref().ring();
+    /// Says that the half is about to wait, before it looks at the ring for the last time.
+    pub(crate) fn await_it(&self) {
+        // Relaxed: the ring's `prepare_sleep`, which follows, has the barrier that pairs with the one below.
+        self.awaited.store(true, Ordering::Relaxed);
+    }
+
+    /// Wakes the half if it waits for something that has been stopped before this call. What the other side
+    /// writes into the ring does not matter here.
+    pub(crate) fn ring_if_awaited(&self) {
+        // SeqCst: pairs with the barrier in the ring's `prepare_sleep`. Who does not see there that the ring was
+        // stopped is seen to wait here.
+        fence(Ordering::SeqCst);
+        if self.awaited.swap(false, Ordering::Relaxed) {
+            self.event.get_ref().ring();
+        }
     }
 
     pub(crate) fn event(&self) -> &Event {

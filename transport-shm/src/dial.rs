@@ -12,6 +12,7 @@ use transport_reactor::{Watched, after};
 
 use crate::connect::connect;
 use crate::connection::{Bells, Parts, connection};
+use crate::list::sweep_once_ended;
 use crate::packets::{self, Received};
 use crate::segment::{self, Role};
 use crate::settings::Settings;
@@ -36,7 +37,10 @@ pub(crate) async fn dial(to: &Endpoint, options: &Options) -> Result<Connection,
     };
     packets::send(&socket, &request.encode(), &[])?;
     let socket = Watched::inbound(socket);
-    let answer = receive(&socket).await?;
+    // A process may have been killed just now that hangs up.
+    let answer = receive(&socket)
+        .await
+        .inspect_err(|_| sweep_once_ended(&peer, &settings.place))?;
     let (halves, bells) = match Answer::decode(answer.packet()).map_err(io::Error::from)? {
         Answer::Refusal(why) => {
             let text = format!("{to} refused the connection: {}", why.escape_debug());

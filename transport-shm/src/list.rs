@@ -2,7 +2,9 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use channel::transport::{Lingering, background};
 
 use crate::connect::{Found, is_held, look, remove_dead};
 use crate::directory::Directory;
@@ -17,6 +19,15 @@ const MOST_SWEPT: usize = 1024;
 /// How long to wait for the directory's lock. Who has it clears up as well, or is about to listen; and
 /// nobody is to be held up for this.
 const PATIENCE: Duration = Duration::from_millis(5);
+
+/// How long a process may take between closing its sockets and having ended: microseconds, and more on a busy
+/// machine. Looked at in steps.
+const ENDING: [Duration; 4] = [
+    Duration::from_millis(1),
+    Duration::from_millis(10),
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+];
 
 /// A broker that listens on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +111,23 @@ pub(crate) fn sweep_after(peer: &Peer, place: &Place) {
         // Best effort: what is left is removed by whoever comes across it.
         let _ = sweep(place);
     }
+}
+
+/// As [`sweep_after`], of one whose sockets are closed: a process that is killed closes them a little before
+/// it has ended. Never blocks; a program that [lingers](channel::linger) before it exits waits for it.
+pub(crate) fn sweep_once_ended(peer: &Peer, place: &Place) {
+    let (peer, place) = (peer.clone(), place.clone());
+    let lingering = Lingering::new();
+    background::run(async move {
+        for pause in ENDING {
+            if !peer.is_alive() {
+                break;
+            }
+            background::sleep_until(Instant::now().checked_add(pause)).await;
+        }
+        sweep_after(&peer, &place);
+        drop(lingering);
+    });
 }
 
 fn sweep(place: &Place) -> Result<(), DirectoryError> {

@@ -27,7 +27,7 @@ use rustix::io::Errno;
 use transport_reactor::Watched;
 
 use crate::bell::{Bell, Event};
-use crate::list::sweep_after;
+use crate::list::{sweep_after, sweep_once_ended};
 use crate::peer::Peer;
 use crate::place::Place;
 use crate::receipt::Grace;
@@ -177,16 +177,16 @@ impl Side {
             }
         }
         self.set(LEFT);
-        // Whoever sleeps there, or waits for the receipt.
-        self.their_reader.ring();
+        self.wake_their_reader();
+        // Also whoever waits there for the receipt, of whom the ring knows nothing.
         self.their_writer.ring();
         self.wake();
     }
 
     /// Wakes all who wait at this side.
     fn wake(&self) {
-        self.reader.ring();
-        self.writer.ring();
+        self.reader.ring_if_awaited();
+        self.writer.ring_if_awaited();
         self.writer.waiting().receipt.wake();
     }
 
@@ -220,7 +220,12 @@ impl Side {
             return true;
         }
         self.wake();
-        sweep_after(&self.peer, &self.place);
+        let lost = self.outbound.closer.is_reader_lost() || self.inbound.closer.is_writer_lost();
+        if lost && self.peer.is_alive() {
+            sweep_once_ended(&self.peer, &self.place);
+        } else {
+            sweep_after(&self.peer, &self.place);
+        }
         true
     }
 

@@ -90,6 +90,7 @@ impl ShmSink {
     /// Raises the flag that this side sleeps; `false` when there is room by now.
     fn prepare_sleep(&mut self) -> io::Result<bool> {
         self.armed = true;
+        self.side.writer.await_it();
         if self.producer.prepare_sleep().map_err(corrupt)? == Sleep::Ready {
             self.armed = false;
             return Ok(false);

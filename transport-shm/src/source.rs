@@ -220,6 +220,7 @@ impl ShmSource {
         // An idle channel owns no buffer.
         self.ahead = Ahead::default();
         self.armed = true;
+        self.side.reader.await_it();
         if self.consumer.prepare_sleep().map_err(corrupt)? == Sleep::Ready {
             self.armed = false;
             return Ok(false);

@@ -1,14 +1,17 @@
 //! Two processes of this machine: prints the table `shm-table` of `BENCHMARKS.md`.
 
+use bench_peers::crowd::raise_descriptor_limit;
 use bench_peers::measure::{Plan, Role, Row, Unit, Wanted, judge_the_best, run};
 use bench_peers::messages::{Borrowed, Into, grain};
 use bench_peers::processes::*;
-use bench_peers::report::{Options, markdown, provenance, to_json};
+use bench_peers::report::{Options, group, markdown, provenance, to_json};
+use bench_peers::rings::cache_line;
 use bench_peers::sockets::{
     BytesEnd, Connects, Fed, FromChannel, Measure, QueueEnd, RoundTrip, Sent,
 };
 use clap::Parser;
 use std::fmt::{Debug, Display};
+use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -16,12 +19,19 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 /// The default capacity of a channel.
 const DEFAULT: usize = 64 * KIB;
+/// What `--only` knows the channels' memory as.
+const MEMORY: &str = "memory";
+/// As many channels as that is measured at: five descriptors each.
+const CHANNELS: usize = 1000;
 
 /// What a program of this kind can be asked.
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
     options: Options,
+    /// Measure on the two cores of `--cores`, instead of the two that are nearest at the moment
+    #[arg(long)]
+    stay: bool,
     /// Be the other process of that row, contestant and amount of work (the program calls itself so)
     #[arg(long, num_args = 3, hide = true)]
     other: Option<Vec<String>>,
@@ -30,26 +40,46 @@ struct Arguments {
 /// A row in the making.
 struct Making {
     row: Row,
-    other: bool,
-    cores: [usize; 2],
     task: Task,
+    /// Whether ours may run where the system puts it.
+    unpinned: bool,
+    place: Place,
+}
+
+/// Where a contestant is measured, and by which of the two processes.
+#[derive(Clone)]
+struct Place {
+    cores: Rc<Cores>,
+    other: bool,
+}
+
+impl Place {
+    /// What that contestant's next measurement is made of.
+    fn ready(&self, mut task: Task, key: &str, name: &str, unpinned: bool) -> (Task, Side) {
+        let cores = self.cores.pick();
+        task.cores = (!unpinned).then_some(cores);
+        if self.other {
+            return (task, Side::Other);
+        }
+        let cores = cores.map(|core| core.to_string()).join(",");
+        let arguments = ["--cores", &cores, "--other", key, name];
+        (task, Side::Clock(arguments.map(str::to_owned).to_vec()))
+    }
 }
 
 impl Making {
-    /// Which process this is, for that contestant.
-    fn side(&self, name: &str) -> Side {
-        if self.other {
-            return Side::Other;
-        }
-        let cores = self.cores.map(|core| core.to_string()).join(",");
-        let arguments = ["--cores", &cores, "--other", &self.row.key, name];
-        Side::Clock(arguments.map(str::to_owned).to_vec())
+    /// What makes each of a contestant's measurements ready.
+    fn ready(&self, name: &'static str) -> impl Fn() -> (Task, Side) + 'static {
+        let (place, task) = (self.place.clone(), self.task);
+        let (key, unpinned) = (self.row.key.clone(), self.unpinned);
+        move || place.ready(task, &key, name, unpinned)
     }
 
     /// Adds a contestant in two processes.
     fn with<A: Apart, M: Measure>(mut self, role: Role, name: &'static str) -> Self {
-        let (side, task) = (self.side(name), self.task);
+        let ready = self.ready(name);
         self.row = self.row.with(role, name, move |amount| {
+            let (task, side) = ready();
             between::<A, M>(&side, task, amount)
         });
         self
@@ -57,9 +87,9 @@ impl Making {
 
     /// Adds a contestant in two threads of one process.
     fn within<E: FromChannel, M: Measure>(mut self, name: &'static str) -> Self {
-        let task = self.task;
+        let ready = self.ready(name);
         self.row = self.row.with(Role::Reference, name, move |amount| {
-            within::<E, M>(task, amount)
+            within::<E, M>(ready().0, amount)
         });
         self
     }
@@ -69,9 +99,10 @@ impl Making {
     where
         C: Connects<At: Display + FromStr<Err: Debug>>,
     {
-        let (side, cores) = (self.side(name), self.task.cores);
+        let ready = self.ready(name);
         self.row = self.row.with(role, name, move |times| {
-            connecting::<C>(&side, cores, times)
+            let (task, side) = ready();
+            connecting::<C>(&side, task.cores, times)
         });
         self
     }
@@ -110,18 +141,18 @@ impl Making {
 
     /// Adds ours where the system puts the threads.
     fn unpinned<M: Measure>(mut self) -> Self {
-        let cores = self.task.cores.take();
+        self.unpinned = true;
         let mut both = self
-            .with::<Shm<BytesEnd>, M>(Role::Reference, "channel, unpinned")
-            .with::<Shm<QueueEnd<Into>>, M>(Role::Reference, "queue, unpinned");
-        both.task.cores = cores;
+            .with::<Shm<BytesEnd>, M>(Role::Reference, "channel unpinned")
+            .with::<Shm<QueueEnd<Into>>, M>(Role::Reference, "queue unpinned");
+        both.unpinned = false;
         both
     }
 
     /// Adds queues whose messages are looked at where they lie.
     fn borrowed<M: Measure>(self) -> Self {
-        self.with::<Shm<QueueEnd<Borrowed>>, M>(Role::Reference, "queue, ref")
-            .within::<QueueEnd<Borrowed>, M>("mem queue, ref")
+        self.with::<Shm<QueueEnd<Borrowed>>, M>(Role::Reference, "queue ref")
+            .within::<QueueEnd<Borrowed>, M>("mem queue ref")
     }
 
     /// Adds ours in memory.
@@ -132,38 +163,38 @@ impl Making {
 }
 
 /// What all rows are made from.
-#[derive(Clone, Copy)]
-struct Table {
-    cores: [usize; 2],
-    other: bool,
-}
+struct Table(Place);
 
 impl Table {
-    fn row(self, row: Row, size: usize, capacity: usize) -> Making {
+    fn row(&self, row: Row, size: usize, capacity: usize) -> Making {
         let task = Task {
-            cores: Some(self.cores),
+            cores: None,
             capacity,
             size,
             each: 1,
         };
         Making {
             row,
-            other: self.other,
-            cores: self.cores,
             task,
+            unpinned: false,
+            place: self.0.clone(),
         }
     }
 
-    fn awake(self) -> Row {
+    fn awake(&self) -> Row {
         let row = Row::new("trip-64", "echo of 64 B, both awake", Unit::Nanos);
         let row = row.wanted(Wanted::AtMost(400.0));
         let row = self.row(row, 64, DEFAULT).ours::<RoundTrip>();
         let row = row.in_memory::<RoundTrip>().unpinned::<RoundTrip>();
-        row.spinners::<RoundTrip>().sleepers::<RoundTrip>().row
+        let row = row.spinners::<RoundTrip>().sleepers::<RoundTrip>();
+        let ready = row.ready("cache line");
+        row.row.with(Role::Reference, "cache line", move |times| {
+            cache_line(ready().0.cores.expect("pinned"), times)
+        })
     }
 
     /// The same, as compared with a channel in memory.
-    fn awake_in_memory(self) -> Row {
+    fn awake_in_memory(&self) -> Row {
         let title = "the same, beside a channel in memory";
         let row = Row::new("near-64", title, Unit::Nanos);
         let row = row.wanted(Wanted::Times(1.3, "mem channel"));
@@ -173,7 +204,7 @@ impl Table {
             .row
     }
 
-    fn rested(self) -> Row {
+    fn rested(&self) -> Row {
         let row = Row::new("rested-64", "echo of 64 B, both asleep", Unit::Nanos);
         let row = row.wanted(Wanted::Times(1.15, "UnixStream")).always(24);
         let row = self.row(row, 64, DEFAULT).ours::<Rested>();
@@ -181,7 +212,7 @@ impl Table {
         row.sleepers::<Rested>().row
     }
 
-    fn trip(self, size: usize, capacity: usize) -> Row {
+    fn trip(&self, size: usize, capacity: usize) -> Row {
         let key = format!("trip-{}-{}", size, capacity);
         let title = format!("echo of {}, capacity {}", bytes(size), bytes(capacity));
         let row = Row::new(key, title, Unit::Nanos).wanted(Wanted::Times(1.0, "iceoryx2"));
@@ -190,7 +221,7 @@ impl Table {
         row.spinners::<RoundTrip>().sleepers::<RoundTrip>().row
     }
 
-    fn fed(self) -> Row {
+    fn fed(&self) -> Row {
         let title = "messages of 64 B, fed in batches";
         let row = Row::new("fed-64", title, Unit::MillionsPerSecond).grain(grain(64));
         let row = row.wanted(Wanted::AtLeast(60.0, "queue"));
@@ -204,14 +235,14 @@ impl Table {
             .row
     }
 
-    fn sent(self) -> Row {
+    fn sent(&self) -> Row {
         let title = "messages of 64 B, sent one by one";
         let row = Row::new("sent-64", title, Unit::MillionsPerSecond).grain(grain(64));
         let row = row.wanted(Wanted::AtLeast(12.0, "queue"));
         self.row(row, 64, DEFAULT).streamed()
     }
 
-    fn messages(self, size: usize, capacity: usize) -> Row {
+    fn messages(&self, size: usize, capacity: usize) -> Row {
         let key = format!("sent-{}-{}", size, capacity);
         let title = format!("messages of {}, capacity {}", bytes(size), bytes(capacity));
         let row = Row::new(key, title, Unit::GigabytesPerSecond).grain(grain(size) * size as u64);
@@ -221,7 +252,7 @@ impl Table {
         row.streamed()
     }
 
-    fn connects(self) -> Row {
+    fn connects(&self) -> Row {
         let title = "connect, echo of 1 B, close";
         let row = Row::new("connect", title, Unit::ThousandsPerSecond);
         let row = row.wanted(Wanted::AtLeast(6.0, "channel"));
@@ -231,7 +262,7 @@ impl Table {
             .row
     }
 
-    fn rows(self) -> Vec<Row> {
+    fn rows(&self) -> Vec<Row> {
         vec![
             self.awake(),
             self.awake_in_memory(),
@@ -258,15 +289,64 @@ fn bytes(n: usize) -> String {
     }
 }
 
+/// A table of what channels take.
+fn costs() -> String {
+    let mut text = String::from(
+        "| memory of a channel, of 1,000 | mapped by both | own of the one that dialled | of the one that \
+         listened | beyond two rings | wanted | | descriptors |\n\
+         |---|---:|---:|---:|---:|---|---|---:|\n",
+    );
+    for (idle, how) in [(Idle::Waiting, "waiting"), (Idle::Alone, "alone")] {
+        for capacity in [DEFAULT, 4 * KIB] {
+            let arguments = ["--other", MEMORY, &capacity.to_string(), how];
+            let cost = memory(&arguments, CHANNELS, capacity, idle);
+            let rings = 2 * capacity as u64;
+            let beyond = cost.mapped + cost.own[0] + cost.own[1] - rings;
+            let met = match beyond <= 8 * KIB as u64 {
+                true => "ok",
+                false => "**short**",
+            };
+            text += &format!(
+                "| {} each way, {how} | {} B | {} B | {} B | {} B | at most 8 KiB | {met} | {:.1}, {:.1} |\n",
+                bytes(capacity),
+                group(cost.mapped),
+                group(cost.own[0]),
+                group(cost.own[1]),
+                group(beyond),
+                cost.descriptors[0],
+                cost.descriptors[1],
+            );
+        }
+    }
+    text + "\n"
+}
+
 fn main() -> std::io::Result<()> {
-    let Arguments { options, other } = Arguments::parse();
-    let table = Table {
-        cores: [options.cores[0], options.cores[1]],
+    let Arguments {
+        options,
+        stay,
+        other,
+    } = Arguments::parse();
+    raise_descriptor_limit();
+    let cores = Rc::new(match stay || other.is_some() {
+        true => Cores::fixed([options.cores[0], options.cores[1]]),
+        false => Cores::nearest(),
+    });
+    let place = Place {
+        cores: Rc::clone(&cores),
         other: other.is_some(),
     };
-    let rows = table.rows();
+    let rows = Table(place).rows();
     if let Some(other) = other {
         let [key, name, amount] = other.try_into().expect("three arguments");
+        if key == MEMORY {
+            let idle = match amount.as_str() {
+                "waiting" => Idle::Waiting,
+                _ => Idle::Alone,
+            };
+            hold(CHANNELS, name.parse().expect("a capacity"), idle);
+            return Ok(());
+        }
         let row = rows.into_iter().find(|row| row.key == key);
         let amount = amount.parse().expect("a number");
         row.expect("one of the rows").once_by(&name, amount);
@@ -277,6 +357,11 @@ fn main() -> std::io::Result<()> {
         rounds: options.rounds.unwrap_or(15),
         ..options.plan()
     };
+    let wants_memory = options.only.is_empty()
+        || options
+            .only
+            .iter()
+            .any(|only| MEMORY.contains(only.as_str()));
     let mut rows = options.choose(rows);
     if options.once(&mut rows) {
         return Ok(());
@@ -297,13 +382,17 @@ fn main() -> std::io::Result<()> {
         }
     }
     let how = format!(
-        "two processes, whose threads are pinned to cores {} and {} when they are connected; the threads \
-         that libraries start run where the system puts them. The receiver of a stream adds up all words \
-         of a message; both ends of a round trip look at every eighth word.{absent}",
-        table.cores[0], table.cores[1],
+        "two processes, whose threads are pinned when they are connected, to {}; the threads that \
+         libraries start run where the system puts them. The receiver of a stream adds up all words of \
+         a message; both ends of a round trip look at every eighth word.{absent}",
+        cores.describe(),
     );
+    let costs = match wants_memory {
+        true => costs(),
+        false => String::new(),
+    };
     let text = format!(
-        "{}\n{}",
+        "{}\n{costs}{}",
         markdown(&rows),
         provenance(&rows, plan, neighbours, &peers, &how)
     );

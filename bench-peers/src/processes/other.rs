@@ -53,6 +53,11 @@ impl Other {
             at: at.trim().to_owned(),
         }
     }
+
+    /// Its number.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Other {

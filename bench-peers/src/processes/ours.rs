@@ -7,20 +7,21 @@ use channel::{Broker, Channel, Domain, Endpoint, Options};
 use std::marker::PhantomData;
 use transport_shm::Shm as Transport;
 
-const PORT: u16 = 7;
+pub(super) const PORT: u16 = 7;
 
 /// A channel through shared memory, used in the way `E`.
 pub struct Shm<E>(PhantomData<E>);
 
 /// A broker in a domain that knows shared memory.
-fn broker(name: &str, capacity: usize) -> Broker {
+pub(super) fn broker(name: &str, capacity: usize) -> Broker {
     let domain = Domain::new();
     domain.add(Transport::new());
     let options = Options::new().with_capacity(capacity);
     domain.broker_with(name, options).expect("the only one")
 }
 
-fn listen(capacity: usize) -> (Broker, Endpoint) {
+/// A broker that listens under a fresh name, and where.
+pub(super) fn listen(capacity: usize) -> (Broker, Endpoint) {
     let name = fresh();
     let server = broker(&name, capacity);
     let at = format!("shm://{name}").parse().expect("an endpoint");

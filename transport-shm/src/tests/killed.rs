@@ -1,5 +1,7 @@
 //! What becomes of a killed process's names.
 
+use std::time::{Duration, Instant};
+
 use channel::{DialError, Endpoint};
 
 use rustix::io::Errno;
@@ -9,7 +11,7 @@ use super::process::{Process, holder, start};
 use super::{at, files, leave_stale, listed, private_directory, settings};
 use crate::claim::Claim;
 use crate::connect::connect;
-use crate::list::sweep_after;
+use crate::list::{sweep_after, sweep_once_ended};
 
 /// A process that has taken the name, and has left a child that keeps its socket.
 fn with_heir(at: &Endpoint) -> Process {
@@ -88,4 +90,26 @@ fn whoever_talked_with_a_killed_process_removes_what_it_left() {
     leave_stale(elsewhere.path(), "fourth");
     sweep_after(&peer, &settings(&at(elsewhere.path(), "any")).place);
     assert!(files(elsewhere.path()).is_empty());
+}
+
+// shows T2: also if the survivor is about to exit
+#[test]
+fn a_program_that_lingers_removes_what_a_process_leaves_that_is_still_ending() {
+    let directory = private_directory();
+    let path = directory.path();
+    let server = at(path, "server");
+    let wanted = settings(&server);
+    loop {
+        let mut process = holder(&server);
+        let (_socket, peer) = connect(&wanted).unwrap().unwrap();
+        let begun = Instant::now();
+        sweep_once_ended(&peer, &wanted.place);
+        process.kill();
+        // On a machine so busy that this took longer, nobody waits any more: again, then.
+        if begun.elapsed() < Duration::from_millis(500) {
+            channel::linger(Duration::from_secs(60)).unwrap();
+            assert!(files(path).is_empty());
+            break;
+        }
+    }
 }

@@ -86,10 +86,12 @@ pub(crate) fn c1_single_bytes_arrive_in_order(w: &World) {
 pub(crate) fn c1_odd_pieces_through_a_small_buffer(w: &World) {
     for round in 0..6 {
         let mut rng = w.rng(round);
-        let (ours, theirs) = w.pair_of(1 << rng.below(10));
+        let capacity = 1 << rng.below(10);
+        let (ours, theirs) = w.pair_of(capacity);
         let (mut rr, mut wr) = (w.rng(round | 1 << 20), w.rng(round | 2 << 20));
         let ((_r, mut writer), (mut reader, _w)) = (ours.split(), theirs.split());
-        let length = 1 + rng.below(20_000);
+        // Some hundred times around: through a tiny buffer, each byte may cost a switch of processes.
+        let length = 1 + rng.below((500 * capacity).min(20_000));
         let writing = go(move || {
             let (written, error) = write_in_all_forms(&mut writer, round, length, 700, &mut wr);
             assert!(error.is_none(), "writing, after {written} bytes: {error:?}");
