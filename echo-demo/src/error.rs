@@ -45,13 +45,6 @@ pub enum Error {
     #[error(transparent)]
     Endpoint(EndpointError),
 
-    #[cfg_attr(target_os = "linux", allow(dead_code, reason = "for other systems"))]
-    #[error(
-        "there is no shared memory here: it is for Linux alone. On any system, programs meet with \
-         --transport tcp"
-    )]
-    NoSharedMemory,
-
     #[error("cannot tell who is there: {0}")]
     List(io::Error),
 

@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use channel::{Domain, Endpoint};
+use channel::Domain;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ pub fn list(directory: Option<&Path>) -> Result<Vec<Listening>> {
         None => transport_shm::list(),
     };
     let listening = found.map_err(Error::List)?.into_iter().map(|one| {
-        let at = Endpoint::new(SCHEME, &one.name).and_then(|at| match directory {
+        let at = channel::Endpoint::new(SCHEME, &one.name).and_then(|at| match directory {
             Some(directory) => at.with_option("dir", &directory.to_string_lossy()),
             None => Ok(at),
         });
@@ -61,5 +61,8 @@ pub fn list(directory: Option<&Path>) -> Result<Vec<Listening>> {
 
 #[cfg(not(target_os = "linux"))]
 pub fn list(_: Option<&Path>) -> Result<Vec<Listening>> {
-    Err(Error::NoSharedMemory)
+    Err(Error::List(std::io::Error::new(
+        std::io::ErrorKind::Unsupported,
+        "shared memory is for Linux alone; on any system, programs meet with --transport tcp",
+    )))
 }
