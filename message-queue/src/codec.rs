@@ -129,19 +129,28 @@ impl Decoder {
     #[inline]
     pub fn decode<'a>(&mut self, input: &'a [u8]) -> Result<Decoded<'a>, TooLarge> {
         // Nearly always: a message begins here, and all of it is here.
-        if let State::Prefix { have: 0, .. } = self.state
-            && let Some((prefix, rest)) = input.split_first_chunk::<PREFIX>()
-            && let length = u32::from_be_bytes(*prefix) as usize
-            && length <= self.limit
-            && let Some(message) = rest.get(..length)
-            && self.failed.is_none()
-        {
+        if let Some(message) = self.whole(input) {
             return Ok(Decoded {
-                consumed: PREFIX + length,
+                consumed: PREFIX + message.len(),
                 step: Step::Whole(message),
             });
         }
         self.decode_in_pieces(input)
+    }
+
+    /// The message that begins here, if all of it is here.
+    #[inline]
+    pub(crate) fn whole<'a>(&self, input: &'a [u8]) -> Option<&'a [u8]> {
+        if let State::Prefix { have: 0, .. } = self.state
+            && let Some((prefix, rest)) = input.split_first_chunk::<PREFIX>()
+            && let length = u32::from_be_bytes(*prefix) as usize
+            && length <= self.limit
+            && self.failed.is_none()
+        {
+            rest.get(..length)
+        } else {
+            None
+        }
     }
 
     fn decode_in_pieces<'a>(&mut self, input: &'a [u8]) -> Result<Decoded<'a>, TooLarge> {
