@@ -33,7 +33,8 @@ const ENDING: [Duration; 4] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Running {
-    /// Its name: `shm://NAME` reaches it.
+    /// The name under which it listens: `shm://NAME` reaches a broker of that name, `shm://NAME/BROKER` one of
+    /// another name that listens there.
     pub name: String,
     /// The process that listens; `None` if that lives in a namespace of its own, or is too busy to answer.
     pub pid: Option<u32>,

@@ -210,20 +210,23 @@ impl Side {
             return false;
         }
         // An end that it did make stays what it is.
+        let mut left_open = false;
         if !self.outbound.closer.is_abandoned() {
             self.outbound.closer.abort_reading();
+            left_open = true;
         }
         if !self.inbound.closer.is_finished() {
             self.inbound.closer.abort_writing();
+            left_open = true;
         }
-        if self.set(GONE) & GONE != 0 {
-            return true;
+        let first = self.set(GONE) & GONE == 0;
+        if first {
+            self.wake();
         }
-        self.wake();
-        let lost = self.outbound.closer.is_reader_lost() || self.inbound.closer.is_writer_lost();
-        if lost && self.peer.is_alive() {
+        // Who hangs up without a word is about to end, as a rule.
+        if left_open && self.peer.is_alive() {
             sweep_once_ended(&self.peer, &self.place);
-        } else {
+        } else if first {
             sweep_after(&self.peer, &self.place);
         }
         true
