@@ -11,7 +11,11 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 
 use atomic_waker::AtomicWaker;
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use rustix::io::Errno;
 use transport_reactor::Watched;
+
+use crate::error::foreign;
 
 /// The event of a sleeper, wherever that is.
 pub(crate) struct Event(OwnedFd);
@@ -34,9 +38,23 @@ impl Event {
     }
 }
 
-impl From<OwnedFd> for Event {
-    fn from(fd: OwnedFd) -> Event {
-        Event(fd)
+/// One that another process has made, which may be anything. A write to something else could block.
+impl TryFrom<OwnedFd> for Event {
+    type Error = io::Error;
+
+    fn try_from(fd: OwnedFd) -> io::Result<Event> {
+        let write = |value: u64| rustix::io::write(&fd, &value.to_ne_bytes());
+        // Nothing else than an event takes 0, and not the greatest number; and no file, pipe or socket is
+        // without a type.
+        let is_event = FileType::from_raw_mode(fstat(&fd)?.st_mode) == FileType::Unknown
+            && fcntl_getfl(&fd)?.contains(OFlags::NONBLOCK)
+            && write(u64::MAX) == Err(Errno::INVAL)
+            && write(0) == Ok(8);
+        if is_event {
+            Ok(Event(fd))
+        } else {
+            Err(foreign("its offer has other descriptors than events"))
+        }
     }
 }
 

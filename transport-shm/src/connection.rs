@@ -45,20 +45,16 @@ impl Bells {
     }
 }
 
-impl From<[OwnedFd; 4]> for Bells {
-    fn from(fds: [OwnedFd; 4]) -> Bells {
-        let [
-            dialler_reads,
-            dialler_writes,
-            listener_reads,
-            listener_writes,
-        ] = fds.map(Event::from);
-        Bells {
-            dialler_reads,
-            dialler_writes,
-            listener_reads,
-            listener_writes,
-        }
+impl TryFrom<[OwnedFd; 4]> for Bells {
+    type Error = io::Error;
+
+    fn try_from([a, b, c, d]: [OwnedFd; 4]) -> io::Result<Bells> {
+        Ok(Bells {
+            dialler_reads: a.try_into()?,
+            dialler_writes: b.try_into()?,
+            listener_reads: c.try_into()?,
+            listener_writes: d.try_into()?,
+        })
     }
 }
 

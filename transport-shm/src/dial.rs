@@ -12,6 +12,7 @@ use transport_reactor::{Watched, after};
 
 use crate::connect::connect;
 use crate::connection::{Bells, Parts, connection};
+use crate::error::foreign;
 use crate::list::sweep_once_ended;
 use crate::packets::{self, Received};
 use crate::segment::{self, Role};
@@ -53,7 +54,7 @@ pub(crate) async fn dial(to: &Endpoint, options: &Options) -> Result<Connection,
             let fds = <[OwnedFd; 5]>::try_from(answer.fds)
                 .map_err(|_| foreign("its offer has not the descriptors that belong to it"))?;
             let [file, bells @ ..] = fds;
-            (segment::attach(file, capacities)?, Bells::from(bells))
+            (segment::attach(file, capacities)?, Bells::try_from(bells)?)
         }
     };
     let parts = Parts {
@@ -86,9 +87,4 @@ async fn receive(socket: &Watched<OwnedFd>) -> io::Result<Received> {
         )),
         result => result,
     }
-}
-
-fn foreign(why: &str) -> io::Error {
-    let text = format!("what listens there is no broker of ours: {why}");
-    io::Error::new(io::ErrorKind::InvalidData, text)
 }

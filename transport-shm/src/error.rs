@@ -1,4 +1,4 @@
-//! What can be wrong with a runtime directory, or with a socket in it.
+//! What can be wrong with a runtime directory, with a socket in it, or with who listens there.
 
 use std::io;
 use std::path::PathBuf;
@@ -193,4 +193,10 @@ impl From<DirectoryError> for ListenError {
     fn from(error: DirectoryError) -> ListenError {
         io::Error::from(error).into()
     }
+}
+
+/// What a dial meets that is no broker of ours.
+pub(crate) fn foreign(why: &str) -> io::Error {
+    let text = format!("what listens there is no broker of ours: {why}");
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }

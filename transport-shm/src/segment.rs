@@ -14,6 +14,8 @@ use memmap2::{MmapOptions, MmapRaw};
 use ringbuf_core::{Closer, Consumer, Observer, Producer, Region};
 use rustix::fs::{MemfdFlags, SealFlags};
 
+use crate::error::foreign;
+
 /// What keeps a ring's memory.
 pub(crate) type Mapped = Region<Arc<MmapRaw>>;
 
@@ -153,11 +155,4 @@ fn halves(
     // SAFETY: as above.
     let consumer = unsafe { inbound.into_consumer() }.map_err(corrupt)?;
     Ok(Halves { producer, consumer })
-}
-
-fn foreign(why: &str) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("what listens there is no broker of ours: {why}"),
-    )
 }

@@ -47,7 +47,7 @@ impl Trickster {
             peer: Peer::of(&ours).unwrap(),
             socket: Watched::inbound(ours),
             place: settings(&elsewhere).place,
-            bells: Bells::from([(); 4].map(|()| bell())),
+            bells: Bells::try_from([(); 4].map(|()| bell())).unwrap(),
             halves,
         };
         let peer: Endpoint = "shm://trickster".parse().unwrap();

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod process;
+pub mod raw;
 pub mod thread;
 
 use std::fs::Permissions;
@@ -44,11 +45,16 @@ pub fn files(directory: &Path) -> Vec<String> {
     files
 }
 
-/// A broker in a domain of its own that knows `shm:`.
-pub fn broker(name: &str) -> Broker {
+/// A domain that knows `shm:`.
+pub fn shm_domain() -> Domain {
     let domain = Domain::new();
     domain.add(Shm::new());
-    domain.broker(name).unwrap()
+    domain
+}
+
+/// A broker in a domain of its own that knows `shm:`.
+pub fn broker(name: &str) -> Broker {
+    shm_domain().broker(name).unwrap()
 }
 
 /// A broker that listens; its name is that of the endpoint.
