@@ -22,9 +22,16 @@ use crate::setup::{Answer, Request};
 /// A listener whose backlog is full is tried again after so long.
 const BUSY: Duration = Duration::from_millis(2);
 
+/// A power of two that holds the welcome: an eager connector may not read before it has written all it has,
+/// and whoever accepts it must not have to wait for that.
+const WELCOME: usize = 64;
+
 pub(crate) async fn dial(to: &Endpoint, options: &Options) -> Result<Connection, DialError> {
     let settings = Settings::of(to)?;
-    let capacity = ringbuf_core::rounded_capacity(options.capacity(options.port()))?;
+    let mut capacity = ringbuf_core::rounded_capacity(options.capacity(options.port()))?;
+    if options.eager() {
+        capacity = capacity.max(WELCOME);
+    }
     let (socket, peer) = loop {
         match connect(&settings)? {
             Some(reached) => break reached,

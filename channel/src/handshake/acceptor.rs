@@ -88,6 +88,10 @@ async fn refuse(connection: &mut Connection, refused: Refused, until: Option<Ins
     let message = [Message::Refused(refused)];
     if let Some(Ok(())) = within(until, send(&mut *connection.sink, &message)).await {
         let _ = connection.sink.finish();
+        // Nothing is destroyed on the way; and what an eager connector has sent was read by nobody.
+        if connection.carrier == Carrier::Native {
+            return;
+        }
         // The connector closes when it has read that. Closing first could destroy it on the way.
         let drain = async {
             let mut drained = 0;
