@@ -11,5 +11,5 @@ static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
 conformance!(SharedMemory {
     live_memory: Some(|| ALLOCATOR.current_usage()),
-    large: 1 << 22,
+    large: 1 << 18,
 });

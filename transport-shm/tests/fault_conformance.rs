@@ -16,7 +16,7 @@ static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 fn the_suite_passes_over_faulty_shared_memory() {
     let subject = SharedMemory {
         live_memory: Some(|| ALLOCATOR.current_usage()),
-        large: 1 << 22,
+        large: 1 << 18,
     };
     let plan = Plan::lively(seed("the_suite_passes_over_faulty_shared_memory"));
     let report = Suite::behind_faults(subject, Shm::new, plan).jobs(2).run();

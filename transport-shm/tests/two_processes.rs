@@ -10,8 +10,8 @@ use transport_testkit::{Subject, Suite, across};
 
 const SUBJECT: SharedMemory = SharedMemory {
     live_memory: None,
-    // Buffers are small there, and each call takes its way to the other process.
-    large: 1 << 19,
+    // More than the buffers hold. There is nothing else on the way, so each fill of a small one costs wake-ups.
+    large: 1 << 18,
 };
 
 /// What is added on both sides, by each with faults of its own.
