@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod claims;
+mod decided;
 mod foreign_programs;
+mod heirs;
 mod killed;
 mod namespaces;
 mod other_users;

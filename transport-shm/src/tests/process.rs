@@ -98,6 +98,7 @@ fn the_other_process() {
     match role {
         "hold" => hold(&argument.parse().unwrap(), false),
         "bequeath" => hold(&argument.parse().unwrap(), true),
+        "bequeath-channels" => super::heirs::bequeath_channels(&argument.parse().unwrap()),
         "race" => race(&argument.parse().unwrap()),
         "connect" => super::namespaces::tell_who_listens(&argument.parse().unwrap()),
         "names" => super::claims::tell_of_names(),
