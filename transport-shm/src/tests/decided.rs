@@ -44,7 +44,12 @@ fn pair() -> (Connection, Connection) {
     };
     (
         end(Role::Listener, sockets.0, bells, ours),
-        end(Role::Dialler, sockets.1, Bells::try_from(copies).unwrap(), theirs),
+        end(
+            Role::Dialler,
+            sockets.1,
+            Bells::try_from(copies).unwrap(),
+            theirs,
+        ),
     )
 }
 
