@@ -11,7 +11,7 @@ use transport_testkit::{Subject, Suite, across};
 const SUBJECT: SharedMemory = SharedMemory {
     live_memory: None,
     // More than the buffers hold. There is nothing else on the way, so each fill of a small one costs wake-ups.
-    large: 1 << 18,
+    large: 1 << 17,
 };
 
 /// What is added on both sides, by each with faults of its own.
