@@ -8,6 +8,7 @@ mod between;
 mod cores;
 mod descriptors;
 mod iceoryx;
+mod making;
 mod memory;
 #[cfg(feature = "nng")]
 mod nanomsg;
@@ -22,11 +23,12 @@ mod zeromq;
 
 pub use between::{Side, between, connecting, within};
 pub use cores::Cores;
-pub use iceoryx::{Evented, Iceoryx, Polling};
+pub use iceoryx::{Copied, Evented, Iceoryx, Polling};
+pub use making::{Making, Place};
 pub use memory::{Cost, Idle, hold, memory};
 #[cfg(feature = "nng")]
 pub use nanomsg::Nng;
-pub use ours::{InProcess, Shm};
+pub use ours::{Eager, InProcess, Shm};
 pub use rested::Rested;
 pub use shared_mem_queue::SharedMemQueue;
 pub use shmem_ipc::ShmemIpc;

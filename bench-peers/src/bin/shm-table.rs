@@ -2,17 +2,12 @@
 
 use bench_peers::crowd::raise_descriptor_limit;
 use bench_peers::measure::{Plan, Role, Row, Unit, Wanted, judge_the_best, run};
-use bench_peers::messages::{Borrowed, Into, grain};
+use bench_peers::messages::{Into, grain};
 use bench_peers::processes::*;
 use bench_peers::report::{Options, group, markdown, provenance, to_json};
-use bench_peers::rings::cache_line;
-use bench_peers::sockets::{
-    BytesEnd, Connects, Fed, FromChannel, Measure, QueueEnd, RoundTrip, Sent,
-};
+use bench_peers::sockets::{BytesEnd, Fed, QueueEnd, RoundTrip};
 use clap::Parser;
-use std::fmt::{Debug, Display};
 use std::rc::Rc;
-use std::str::FromStr;
 use std::time::Duration;
 
 const KIB: usize = 1024;
@@ -37,148 +32,12 @@ struct Arguments {
     other: Option<Vec<String>>,
 }
 
-/// A row in the making.
-struct Making {
-    row: Row,
-    task: Task,
-    /// Whether ours may run where the system puts it.
-    unpinned: bool,
-    place: Place,
-}
-
-/// Where a contestant is measured, and by which of the two processes.
-#[derive(Clone)]
-struct Place {
-    cores: Rc<Cores>,
-    other: bool,
-}
-
-impl Place {
-    /// What that contestant's next measurement is made of.
-    fn ready(&self, mut task: Task, key: &str, name: &str, unpinned: bool) -> (Task, Side) {
-        let cores = self.cores.pick();
-        task.cores = (!unpinned).then_some(cores);
-        if self.other {
-            return (task, Side::Other);
-        }
-        let cores = cores.map(|core| core.to_string()).join(",");
-        let arguments = ["--cores", &cores, "--other", key, name];
-        (task, Side::Clock(arguments.map(str::to_owned).to_vec()))
-    }
-}
-
-impl Making {
-    /// What makes each of a contestant's measurements ready.
-    fn ready(&self, name: &'static str) -> impl Fn() -> (Task, Side) + 'static {
-        let (place, task) = (self.place.clone(), self.task);
-        let (key, unpinned) = (self.row.key.clone(), self.unpinned);
-        move || place.ready(task, &key, name, unpinned)
-    }
-
-    /// Adds a contestant in two processes.
-    fn with<A: Apart, M: Measure>(mut self, role: Role, name: &'static str) -> Self {
-        let ready = self.ready(name);
-        self.row = self.row.with(role, name, move |amount| {
-            let (task, side) = ready();
-            between::<A, M>(&side, task, amount)
-        });
-        self
-    }
-
-    /// Adds a contestant in two threads of one process.
-    fn within<E: FromChannel, M: Measure>(mut self, name: &'static str) -> Self {
-        let ready = self.ready(name);
-        self.row = self.row.with(Role::Reference, name, move |amount| {
-            within::<E, M>(ready().0, amount)
-        });
-        self
-    }
-
-    /// Adds a contestant that connects again and again.
-    fn connecting<C>(mut self, role: Role, name: &'static str) -> Self
-    where
-        C: Connects<At: Display + FromStr<Err: Debug>>,
-    {
-        let ready = self.ready(name);
-        self.row = self.row.with(role, name, move |times| {
-            let (task, side) = ready();
-            connecting::<C>(&side, task.cores, times)
-        });
-        self
-    }
-
-    /// Adds all, for a stream of messages.
-    fn streamed(self) -> Row {
-        let ours = self.ours::<Sent>().borrowed::<Sent>();
-        let ours = ours.in_memory::<Sent>().unpinned::<Sent>();
-        ours.spinners::<Sent>().sleepers::<Sent>().row
-    }
-
-    /// Adds those who wait asleep.
-    fn sleepers<M: Measure>(self) -> Self {
-        let all = self
-            .with::<Unix, M>(Role::Peer, "UnixStream")
-            .with::<Iceoryx<Evented>, M>(Role::Peer, "iceoryx2 + event")
-            .with::<ShmemIpc, M>(Role::Peer, "shmem-ipc");
-        #[cfg(feature = "zmq")]
-        let all = all.with::<ZeroMq, M>(Role::Peer, "ZeroMQ");
-        #[cfg(feature = "nng")]
-        let all = all.with::<Nng, M>(Role::Peer, "nng");
-        all
-    }
-
-    /// Adds those who spin and never sleep.
-    fn spinners<M: Measure>(self) -> Self {
-        self.with::<Iceoryx<Polling>, M>(Role::Peer, "iceoryx2")
-            .with::<SharedMemQueue, M>(Role::Peer, "shared-mem-queue")
-    }
-
-    /// Adds ours: bytes, and messages received into a buffer.
-    fn ours<M: Measure>(self) -> Self {
-        self.with::<Shm<BytesEnd>, M>(Role::Ours, "channel")
-            .with::<Shm<QueueEnd<Into>>, M>(Role::Ours, "queue")
-    }
-
-    /// Adds ours where the system puts the threads.
-    fn unpinned<M: Measure>(mut self) -> Self {
-        self.unpinned = true;
-        let mut both = self
-            .with::<Shm<BytesEnd>, M>(Role::Reference, "channel unpinned")
-            .with::<Shm<QueueEnd<Into>>, M>(Role::Reference, "queue unpinned");
-        both.unpinned = false;
-        both
-    }
-
-    /// Adds queues whose messages are looked at where they lie.
-    fn borrowed<M: Measure>(self) -> Self {
-        self.with::<Shm<QueueEnd<Borrowed>>, M>(Role::Reference, "queue ref")
-            .within::<QueueEnd<Borrowed>, M>("mem queue ref")
-    }
-
-    /// Adds ours in memory.
-    fn in_memory<M: Measure>(self) -> Self {
-        self.within::<BytesEnd, M>("mem channel")
-            .within::<QueueEnd<Into>, M>("mem queue")
-    }
-}
-
 /// What all rows are made from.
 struct Table(Place);
 
 impl Table {
     fn row(&self, row: Row, size: usize, capacity: usize) -> Making {
-        let task = Task {
-            cores: None,
-            capacity,
-            size,
-            each: 1,
-        };
-        Making {
-            row,
-            task,
-            unpinned: false,
-            place: self.0.clone(),
-        }
+        Making::new(row, size, capacity, &self.0)
     }
 
     fn awake(&self) -> Row {
@@ -187,10 +46,7 @@ impl Table {
         let row = self.row(row, 64, DEFAULT).ours::<RoundTrip>();
         let row = row.in_memory::<RoundTrip>().unpinned::<RoundTrip>();
         let row = row.spinners::<RoundTrip>().sleepers::<RoundTrip>();
-        let ready = row.ready("cache line");
-        row.row.with(Role::Reference, "cache line", move |times| {
-            cache_line(ready().0.cores.expect("pinned"), times)
-        })
+        row.cache_line().row
     }
 
     /// The same, as compared with a channel in memory.
@@ -258,6 +114,7 @@ impl Table {
         let row = row.wanted(Wanted::AtLeast(6.0, "channel"));
         self.row(row, 1, DEFAULT)
             .connecting::<Shm<BytesEnd>>(Role::Ours, "channel")
+            .connecting::<Eager>(Role::Reference, "channel eager")
             .connecting::<Unix>(Role::Peer, "UnixStream")
             .row
     }
@@ -270,8 +127,8 @@ impl Table {
             self.trip(4 * KIB, DEFAULT),
             self.trip(64 * KIB, DEFAULT),
             self.trip(64 * KIB, MIB),
-            self.fed(),
             self.sent(),
+            self.fed(),
             self.messages(4 * KIB, DEFAULT),
             self.messages(4 * KIB, MIB),
             self.messages(64 * KIB, DEFAULT),
@@ -391,9 +248,19 @@ fn main() -> std::io::Result<()> {
         true => costs(),
         false => String::new(),
     };
+    // A table for each kind of row: not all contestants are in all of them.
+    let kind = |row: &Row| match row.unit {
+        Unit::Nanos => "trips",
+        Unit::ThousandsPerSecond => "connects",
+        _ => "streams",
+    };
+    let tables: Vec<String> = rows
+        .chunk_by(|a, b| kind(a) == kind(b))
+        .map(markdown)
+        .collect();
     let text = format!(
         "{}\n{costs}{}",
-        markdown(&rows),
+        tables.join("\n"),
         provenance(&rows, plan, neighbours, &peers, &how)
     );
     options.publish(&text, &to_json(&rows, plan, neighbours))?;

@@ -15,26 +15,31 @@ use iceoryx2::service::port_factory::{event, publish_subscribe};
 use std::hint::spin_loop;
 use std::marker::PhantomData;
 
-/// How a receiver waits.
-pub trait Waiting: 'static {
-    /// Whether a sender tells of each message by an event, which the receiver sleeps for.
+/// How a receiver receives.
+pub trait Receiving: 'static {
+    /// Whether a sender tells of each message by an event, which the receiver sleeps for. Else it looks
+    /// again and again.
     const EVENTS: bool;
+    /// Whether the receiver copies a message into memory of its own before it looks at it.
+    const COPIES: bool;
 }
 
-/// It looks again and again.
-pub struct Polling;
-impl Waiting for Polling {
-    const EVENTS: bool = false;
+macro_rules! receiving {
+    ($name:ident, $events:literal, $copies:literal, $doc:literal) => {
+        #[doc = $doc]
+        pub struct $name;
+        impl Receiving for $name {
+            const EVENTS: bool = $events;
+            const COPIES: bool = $copies;
+        }
+    };
 }
-
-/// It sleeps until an event comes.
-pub struct Evented;
-impl Waiting for Evented {
-    const EVENTS: bool = true;
-}
+receiving!(Polling, false, false, "It looks again and again.");
+receiving!(Copied, false, true, "The same, and copies messages out.");
+receiving!(Evented, true, false, "It sleeps until an event comes.");
 
 /// Two services, and two of events if the receivers sleep.
-pub struct Iceoryx<W>(PhantomData<W>);
+pub struct Iceoryx<R>(PhantomData<R>);
 
 type Service = ipc::Service;
 type Messages = publish_subscribe::PortFactory<Service, [u8], ()>;
@@ -54,13 +59,15 @@ pub struct Services {
 }
 
 /// One end of [`Iceoryx`].
-pub struct IceoryxEnd<W> {
+pub struct IceoryxEnd<R> {
     publisher: Publisher<Service, [u8], ()>,
     subscriber: Subscriber<Service, [u8], ()>,
     notifier: Notifier<Service>,
     listener: Listener<Service>,
     _node: Node<Service>,
-    waiting: PhantomData<W>,
+    /// Of the receiver's own.
+    buffer: Vec<u8>,
+    receiving: PhantomData<R>,
 }
 
 fn open(name: &str, task: Task) -> Services {
@@ -96,7 +103,7 @@ fn open(name: &str, task: Task) -> Services {
     Services { node, directions }
 }
 
-fn end<W: Waiting>(services: Services, [to, from]: [usize; 2], task: Task) -> IceoryxEnd<W> {
+fn end<R: Receiving>(services: Services, [to, from]: [usize; 2], task: Task) -> IceoryxEnd<R> {
     let Services { node, directions } = services;
     let (to, from) = (&directions[to], &directions[from]);
     let publisher = to.messages.publisher_builder();
@@ -118,7 +125,8 @@ fn end<W: Waiting>(services: Services, [to, from]: [usize; 2], task: Task) -> Ic
             .create()
             .expect("the only one"),
         _node: node,
-        waiting: PhantomData,
+        buffer: vec![0; task.size],
+        receiving: PhantomData,
     };
     // A message that nobody subscribes to would be lost.
     let all_there = |direction: &Direction| {
@@ -134,13 +142,13 @@ fn end<W: Waiting>(services: Services, [to, from]: [usize; 2], task: Task) -> Ic
     end
 }
 
-impl<W: Waiting> IceoryxEnd<W> {
+impl<R: Receiving> IceoryxEnd<R> {
     fn wait(&self) -> Sample<Service, [u8], ()> {
         loop {
             if let Some(sample) = self.subscriber.receive().expect("the services live") {
                 return sample;
             }
-            if W::EVENTS {
+            if R::EVENTS {
                 let woken = self.listener.blocking_wait(|_| {});
                 woken.expect("the services live");
             } else {
@@ -153,18 +161,25 @@ impl<W: Waiting> IceoryxEnd<W> {
         let sample = self.publisher.loan_slice_uninit(message.len());
         let sample = sample.expect("a sample").write_from_slice(message);
         sample.send().expect("the services live");
-        if W::EVENTS {
+        if R::EVENTS {
             self.notifier.notify().expect("the services live");
         }
     }
 }
 
-impl<W: Waiting> End for IceoryxEnd<W> {
+impl<R: Receiving> End for IceoryxEnd<R> {
     async fn send(&mut self, message: &[u8]) {
         self.publish(message);
     }
     async fn receive<T>(&mut self, look: impl FnOnce(&[u8]) -> T) -> T {
-        look(&self.wait())
+        let message = self.wait();
+        if !R::COPIES {
+            return look(&message);
+        }
+        let own = &mut self.buffer[..message.len()];
+        own.copy_from_slice(&message);
+        drop(message);
+        look(own)
     }
     async fn echo(&mut self, look: impl FnOnce(&[u8])) {
         let message = self.wait();
@@ -173,9 +188,9 @@ impl<W: Waiting> End for IceoryxEnd<W> {
     }
 }
 
-impl<W: Waiting> Apart for Iceoryx<W> {
+impl<R: Receiving> Apart for Iceoryx<R> {
     type Listening = Services;
-    type End = IceoryxEnd<W>;
+    type End = IceoryxEnd<R>;
 
     fn listen(task: Task) -> (Services, String) {
         let name = fresh();

@@ -2,7 +2,7 @@
 
 use super::{Apart, Task, fresh};
 use crate::pipes::{self, Pair};
-use crate::sockets::{Connects, FromChannel, Way};
+use crate::sockets::{BytesEnd, Connects, FromChannel, Way};
 use channel::{Broker, Channel, Domain, Endpoint, Options};
 use std::marker::PhantomData;
 use transport_shm::Shm as Transport;
@@ -14,9 +14,12 @@ pub struct Shm<E>(PhantomData<E>);
 
 /// A broker in a domain that knows shared memory.
 pub(super) fn broker(name: &str, capacity: usize) -> Broker {
+    broker_with(name, Options::new().with_capacity(capacity))
+}
+
+fn broker_with(name: &str, options: Options) -> Broker {
     let domain = Domain::new();
     domain.add(Transport::new());
-    let options = Options::new().with_capacity(capacity);
     domain.broker_with(name, options).expect("the only one")
 }
 
@@ -79,6 +82,31 @@ impl<E: FromChannel> Connects for Shm<E> {
         let mut answer = [0];
         channel.read_exact(&mut answer).expect("an answer");
         answer[0]
+    }
+}
+
+/// As [`Shm`], with the first bytes right behind the hello.
+pub struct Eager;
+
+impl Connects for Eager {
+    type Listening = Broker;
+    type At = Endpoint;
+    type Client = Broker;
+
+    fn listen() -> (Broker, Endpoint) {
+        listen(64 * 1024)
+    }
+
+    async fn serve(server: Broker, times: u64) {
+        Shm::<BytesEnd>::serve(server, times).await;
+    }
+
+    async fn client() -> Broker {
+        broker_with("client", Options::new().with_eager(true))
+    }
+
+    async fn once(client: &Broker, at: &Endpoint, byte: u8) -> u8 {
+        Shm::<BytesEnd>::once(client, at, byte).await
     }
 }
 
