@@ -64,8 +64,8 @@ pub enum DirectoryError {
     },
     /// Others than its owner have rights there.
     #[error(
-        "the runtime directory {0} has mode {mode:04o}, which lets other users in: run `chmod {wanted:o} {0}`, \
-         or name another directory by $CHANNEL_RUNTIME_DIR or `?dir=`",
+        "the runtime directory {0} has mode {mode:04o}, which lets other users in: name another directory by \
+         $CHANNEL_RUNTIME_DIR or `?dir=`, or run `chmod {wanted:o} {0}` if it is there for this alone",
         path.display()
     )]
     Exposed {

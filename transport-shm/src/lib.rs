@@ -26,7 +26,9 @@
 //! socket over which all of this was passed on. That makes **five descriptors for each end** of a channel, and
 //! one for each process that this one talks with: with the usual limit of 1024 open files, some 200 channels a
 //! process; with `ulimit -n 65536`, some 13,000. A listener has two. Running out is an error of that one
-//! connect; a listener tells its dialler, and goes on.
+//! connect; a listener tells its dialler, and goes on. They are given back, and the memory, when the last of a
+//! channel's halves and [handles](channel::Handle) is dropped: whoever keeps handles of channels that are over
+//! keeps these as well.
 //!
 //! # Death
 //!

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use memmap2::{MmapOptions, MmapRaw};
 use ringbuf_core::{Closer, Consumer, Observer, Producer, Region};
 use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::process::{Resource, getrlimit};
 
 use crate::error::foreign;
 
@@ -81,7 +82,19 @@ pub(crate) fn create(capacities: Capacities) -> io::Result<(OwnedFd, Halves)> {
         "channel-shm",
         MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
     )?;
-    rustix::fs::ftruncate(&file, layout.len as u64)?;
+    let len = layout.len as u64;
+    if let Some(most) = getrlimit(Resource::Fsize)
+        .current
+        .filter(|most| *most < len)
+    {
+        // The call below would not fail, but have the process killed.
+        let text = format!(
+            "the channel's memory takes {len} bytes, and a file of this process may have {most} at most: \
+             ask for smaller buffers, or raise the limit (`ulimit -f`) where it listens"
+        );
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    rustix::fs::ftruncate(&file, len)?;
     rustix::fs::fcntl_add_seals(&file, SEALS)?;
     let halves = halves(
         &file,

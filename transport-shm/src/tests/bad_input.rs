@@ -17,6 +17,7 @@ use crate::claim::Claim;
 use crate::connect::connect;
 use crate::directory::Directory;
 use crate::place::own_uid;
+use crate::segment::{self, Capacities};
 
 fn refused(server: &Endpoint, kind: ErrorKind, says: &[&str]) {
     match Claim::new(&settings(server)) {
@@ -272,4 +273,23 @@ pub fn run_out_of_descriptors(directory: &Path) {
 /// Whether a name has a socket; without a descriptor.
 fn files_by_name(directory: &Path, name: &str) -> usize {
     usize::from(fs::symlink_metadata(directory.join(format!("{name}.sock"))).is_ok())
+}
+
+// shows T2
+#[test]
+fn files_have_to_be_small() {
+    assert_eq!(start("small-files").hear(), "lives");
+}
+
+/// In a process of its own, as the limit is the process's, and as the system kills one that goes beyond it.
+pub fn keep_to_small_files() {
+    let mut limits = getrlimit(Resource::Fsize);
+    limits.current = Some(1 << 16);
+    setrlimit(Resource::Fsize, limits).unwrap();
+    let create = |up| segment::create(Capacities { up, down: 64 });
+    let error = create(1 << 16).err().expect("the rings lie in a file");
+    assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+    assert_says(&error, &["65536 at most", "smaller buffers", "ulimit -f"]);
+    create(1 << 14).unwrap();
+    tell("lives");
 }

@@ -103,6 +103,7 @@ fn the_other_process() {
         "connect" => super::namespaces::tell_who_listens(&argument.parse().unwrap()),
         "names" => super::claims::tell_of_names(),
         "descriptors" => super::bad_input::run_out_of_descriptors(argument.as_ref()),
+        "small-files" => super::bad_input::keep_to_small_files(),
         "cycles" => super::claims::count_descriptors(argument.as_ref()),
         _ => panic!("no role `{role}`"),
     }
