@@ -43,7 +43,11 @@ pub(crate) async fn dial(to: &Endpoint, options: &Options) -> Result<Connection,
         // Fits: at most 2^30.
         capacity: capacity as u32,
     };
-    packets::send(&socket, &request.encode(), &[])?;
+    match packets::send(&socket, &request.encode(), &[]) {
+        // It has left already, and may have said why.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        sent => sent?,
+    }
     let socket = Watched::inbound(socket);
     // A process may have been killed just now that hangs up.
     let answer = receive(&socket)
@@ -76,6 +80,7 @@ pub(crate) async fn dial(to: &Endpoint, options: &Options) -> Result<Connection,
 }
 
 async fn receive(socket: &Watched<OwnedFd>) -> io::Result<Received> {
+    let mut reset = false;
     let received = poll_fn(|cx| {
         loop {
             match packets::receive(socket.get_ref()) {
@@ -83,6 +88,10 @@ async fn receive(socket: &Watched<OwnedFd>) -> io::Result<Received> {
                     ready!(socket.poll_readable(cx))?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // It has left without reading the request; what it said comes after that news.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset && !reset => {
+                    reset = true;
+                }
                 result => return Poll::Ready(result),
             }
         }

@@ -235,6 +235,18 @@ fn each_fails_with_the_reason() {
     eventually("no memory is mapped", || mappings() == 0);
 }
 
+// shows B3: who is refused before it was heard is told why, whether it spoke first or came too late.
+#[test]
+fn a_refusal_of_one_that_was_not_heard() {
+    for _ in 0..100 {
+        let error = dial(LIMIT, |listener| {
+            raw::send(&raw::accept(listener), &packet(3, b"not you"), &[]);
+            None
+        });
+        expect(&error, std::io::ErrorKind::ConnectionRefused, "not you");
+    }
+}
+
 // shows B3: after the set-up, in the handshake.
 #[test]
 fn an_answer_that_is_no_welcome() {

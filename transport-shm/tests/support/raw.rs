@@ -79,9 +79,14 @@ pub fn bound(directory: &Path, name: &str) -> OwnedFd {
     socket
 }
 
+/// Takes in a dialler.
+pub fn accept(listener: &OwnedFd) -> OwnedFd {
+    accept_with(listener, SocketFlags::CLOEXEC).unwrap()
+}
+
 /// Takes in a dialler, and its request.
 pub fn take_in(listener: &OwnedFd) -> OwnedFd {
-    let socket = accept_with(listener, SocketFlags::CLOEXEC).unwrap();
+    let socket = accept(listener);
     let (request, _) = receive(&socket);
     assert_eq!(request[..7], packet(1, &[])[..]);
     socket
