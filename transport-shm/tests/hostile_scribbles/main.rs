@@ -46,7 +46,7 @@ fn scribbles_stay_on_their_channel() {
             "over" => break,
             word => assert_eq!(word, "next"),
         }
-        let phase = Phase::ALL[number as usize % Phase::ALL.len()];
+        let phase = Phase::of(number);
         let about = format!("channel {number} of seed {seed}: {phase:?}");
         outcomes.add(phase, victim.bears(number, phase, &mut process, &about));
     }

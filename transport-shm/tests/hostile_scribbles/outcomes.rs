@@ -20,6 +20,7 @@ pub enum Half {
 pub enum Outcome {
     Reader { half: Half, wrong: bool },
     Writer { half: Half },
+    Meeting { half: Half },
 }
 
 #[derive(Clone, Default)]
@@ -35,11 +36,12 @@ struct Row {
 pub struct Outcomes(BTreeMap<(Phase, &'static str), Row>);
 
 impl Outcomes {
-    pub fn add(&mut self, phase: Phase, halves: [Outcome; 2]) {
+    pub fn add(&mut self, phase: Phase, halves: Vec<Outcome>) {
         for outcome in halves {
             let (what, half, wrong) = match outcome {
                 Outcome::Reader { half, wrong } => ("reads", half, wrong),
                 Outcome::Writer { half } => ("writes", half, false),
+                Outcome::Meeting { half } => ("accepts and connects", half, false),
             };
             let row = self.0.entry((phase, what)).or_default();
             row.channels += 1;

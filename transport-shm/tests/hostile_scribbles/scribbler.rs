@@ -1,12 +1,13 @@
 //! The hostile process.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use crate::MOST;
 use crate::support::process::{given, tell, wait_for_word};
 use crate::support::raw::{self, HEADER, Raw};
 use crate::support::{Rng, fill};
-use crate::victim::{DOWN, PORT, is_kept};
+use crate::victim::{DOWN, PORT, Phase, is_kept};
 
 /// What is scribbled on.
 const TARGETS: [u64; 13] = [
@@ -44,15 +45,20 @@ fn the_scribbler() {
             break;
         }
         tell("next");
+        let mut rng = Rng::new(seed, number);
+        let count = (1 + rng.below(MOST)).min(left);
+        left -= count;
+        if Phase::of(number) == Phase::Meeting {
+            disturb(directory, &listener, number, count, &mut rng);
+            tell("done");
+            continue;
+        }
         let raw = match number % 2 {
             0 => Raw::connect(directory, "victim", PORT),
             _ => Raw::accept(&listener, DOWN),
         };
         // The victim has the channel.
         wait_for_word();
-        let mut rng = Rng::new(seed, number);
-        let count = (1 + rng.below(MOST)).min(left);
-        left -= count;
         scribble(&raw, number, count, &mut rng);
         tell("done");
         // Else it leaves at once.
@@ -61,6 +67,22 @@ fn the_scribbler() {
         }
     }
     tell("over");
+}
+
+/// Before, during and after a hello.
+fn disturb(directory: &Path, listener: &OwnedFd, number: u64, count: u64, rng: &mut Rng) {
+    let dials = number.is_multiple_of(2);
+    let raw = match dials {
+        true => Raw::dial(directory, "victim"),
+        false => Raw::offer(listener, DOWN),
+    };
+    scribble(&raw, number, count / 2, rng);
+    if dials {
+        let mut bytes = raw::hello("victim", PORT);
+        bytes.truncate(rng.length(1 << 8) as usize);
+        raw.write(&bytes);
+    }
+    scribble(&raw, number, count - count / 2, rng);
 }
 
 fn scribble(raw: &Raw, number: u64, count: u64, rng: &mut Rng) {

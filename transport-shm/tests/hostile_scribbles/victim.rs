@@ -1,5 +1,6 @@
 //! This side of a channel to a scribbler.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use channel::{Broker, Channel, Endpoint, ReadError, Reader, WriteError, Writer};
@@ -25,10 +26,22 @@ pub enum Phase {
     Streaming,
     /// As before, and it finishes, asks for receipts, and closes.
     Closing,
+    /// In the rendezvous.
+    Meeting,
 }
 
 impl Phase {
-    pub const ALL: [Phase; 3] = [Phase::Blocked, Phase::Streaming, Phase::Closing];
+    /// That of a channel.
+    pub fn of(number: u64) -> Phase {
+        let all = [
+            Phase::Blocked,
+            Phase::Streaming,
+            Phase::Closing,
+            Phase::Meeting,
+        ];
+        // Each with all that hangs on the last bits.
+        all[(number / 4 % 4) as usize]
+    }
 }
 
 /// Whether the scribbler keeps its end of a channel until the victim has left.
@@ -50,9 +63,12 @@ impl Victim {
         phase: Phase,
         scribbler: &mut Process,
         about: &str,
-    ) -> [Outcome; 2] {
+    ) -> Vec<Outcome> {
+        if phase == Phase::Meeting {
+            return vec![self.is_met(number, scribbler)];
+        }
         let started = Instant::now();
-        let channel = self.meet(number);
+        let channel = self.meet(number, LIMIT).unwrap();
         scribbler.give_word();
         let handle = channel.handle();
         let (reader, writer) = channel.split();
@@ -75,7 +91,7 @@ impl Victim {
         if started.elapsed() > LIMIT / 2 {
             say(&format!("slow: {about}"));
         }
-        let outcomes = [
+        let outcomes = vec![
             reading.join(&format!("a read of {about}")),
             writing.join(&format!("a write of {about}")),
         ];
@@ -83,14 +99,28 @@ impl Victim {
         outcomes
     }
 
-    fn meet(&self, number: u64) -> Channel {
-        match number % 2 {
-            0 => self.broker.accept_timeout(PORT, LIMIT).unwrap(),
+    fn meet(&self, number: u64, limit: Duration) -> Result<Channel, io::Error> {
+        Ok(match number % 2 {
+            0 => self.broker.accept_timeout(PORT, limit)?,
             _ => {
                 let to = &self.scribbler;
-                self.broker.connect_at(to, PORT, Some(LIMIT)).unwrap()
+                self.broker.connect_at(to, PORT, Some(limit))?
             }
-        }
+        })
+    }
+
+    /// A rendezvous that is scribbled on, and that may end in any way, but ends.
+    fn is_met(&self, number: u64, scribbler: &mut Process) -> Outcome {
+        let half = match self.meet(number, SHORT * 10) {
+            Ok(channel) => {
+                drop(channel);
+                Half::AsItShould
+            }
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Half::Broken,
+            Err(_) => Half::AsItShould,
+        };
+        assert_eq!(scribbler.hear(), "done");
+        Outcome::Meeting { half }
     }
 }
 

@@ -51,6 +51,14 @@ pub fn offer(up: u32, down: u32) -> Vec<u8> {
     packet(2, &[up.to_le_bytes(), down.to_le_bytes()].concat())
 }
 
+/// What a connector says first in its ring.
+pub fn hello(name: &str, port: u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let hello = Message::Hello(Hello::new(name, port));
+    hello.encode(&mut bytes).unwrap();
+    bytes
+}
+
 fn address(directory: &Path, name: &str) -> SocketAddrUnix {
     SocketAddrUnix::new(directory.join(format!("{name}.sock"))).unwrap()
 }
@@ -249,9 +257,7 @@ impl Raw {
 
     /// Says the first bytes of a hello, at most so many.
     pub fn say_hello(&self, name: &str, port: u16, most: usize) {
-        let mut bytes = Vec::new();
-        let hello = Message::Hello(Hello::new(name, port));
-        hello.encode(&mut bytes).unwrap();
+        let mut bytes = hello(name, port);
         bytes.truncate(most);
         assert_eq!(self.write(&bytes), bytes.len());
     }
