@@ -22,7 +22,7 @@ const CAPACITIES: Capacities = Capacities {
 };
 
 /// A connection's two ends.
-fn pair() -> (Connection, Connection) {
+pub fn pair() -> (Connection, Connection) {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let sockets = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
     let (memory, ours) = segment::create(CAPACITIES).unwrap();

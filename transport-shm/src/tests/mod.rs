@@ -1,6 +1,7 @@
 //! What only the crate itself can see: who has a name, and who is at the other end.
 
 mod bad_input;
+mod bells;
 mod claims;
 mod decided;
 mod foreign_programs;
