@@ -55,7 +55,7 @@ pub(crate) async fn dial(to: &Endpoint, options: &Options) -> Result<Connection,
         .inspect_err(|_| sweep_once_ended(&peer, &settings.place))?;
     let (halves, bells) = match Answer::decode(answer.packet()).map_err(io::Error::from)? {
         Answer::Refusal(why) => {
-            let text = format!("{to} refused the connection: {}", why.escape_debug());
+            let text = format!("it refused the connection: {}", why.escape_debug());
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, text).into());
         }
         Answer::Offer(capacities) if capacities.down != capacity => {

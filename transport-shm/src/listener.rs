@@ -100,7 +100,7 @@ impl ShmListener {
 
     fn admit(&mut self, socket: OwnedFd) -> io::Result<Unasked> {
         self.exhausted = false;
-        let peer = Peer::of(&socket).inspect_err(|error| refuse(&socket, &error.to_string()))?;
+        let peer = Peer::of(&socket).inspect_err(|error| refuse(&socket, &reason(error)))?;
         if let Err(error) = peer.check(&self.settings.place.users) {
             refuse(&socket, &error.to_string());
             return Err(error.into());
@@ -168,7 +168,7 @@ impl ShmListener {
         match made() {
             Err(error) => {
                 let error: io::Error = error;
-                refuse(socket.get_ref(), &error.to_string());
+                refuse(socket.get_ref(), &reason(&error));
                 Err(error)
             }
             Ok((halves, bells)) => {
@@ -214,6 +214,16 @@ fn whence(peer: &Peer) -> io::Result<Endpoint> {
         None => "elsewhere".to_owned(),
     };
     Ok(Endpoint::new(SCHEME, &process)?)
+}
+
+/// Why a connection was not made, for somebody who sees neither this process nor its limits.
+fn reason(error: &io::Error) -> String {
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => format!(
+            "its process has no descriptors left ({error}): have it close channels, or raise its limit (`ulimit -n`)"
+        ),
+        _ => error.to_string(),
+    }
 }
 
 /// Tells the other end why.
