@@ -28,16 +28,19 @@ enum State {
     Writing,
     /// Both directions are busy.
     Streaming,
+    /// Busy with something else, while bytes lie there: it knows of the death before it reads them.
+    Lagging,
     /// Somewhere between the first packet and the channel, or in the channel's few first bytes.
     Meeting,
     /// In the middle of a message, or between two.
     Receiving,
 }
 
-const STATES: [State; 5] = [
+const STATES: [State; 6] = [
     State::Reading,
     State::Writing,
     State::Streaming,
+    State::Lagging,
     State::Meeting,
     State::Receiving,
 ];

@@ -1,5 +1,6 @@
 //! Bytes, both ways: what was committed is read, then comes the loss.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use channel::{ReadError, Receipt, State as ChannelState, WriteError};
@@ -29,6 +30,8 @@ pub fn kill(scene: &Scene, side: Side, state: State, form: Form, mut rng: Rng) -
     let (mut reader, mut writer) = channel.split();
 
     let mut sizes = rng.clone();
+    let mut lags_at = (state == State::Lagging).then(|| rng.length(1 << 20));
+    let (dead, death) = mpsc::channel();
     let reading = go(move || {
         let mut caller = form.caller();
         let mut buf = vec![0; 1 << 16];
@@ -40,6 +43,9 @@ pub fn kill(scene: &Scene, side: Side, state: State, form: Form, mut rng: Rng) -
                 Ok(n) => {
                     check(FROM_VICTIM, at, &buf[..n]);
                     at += n as u64;
+                    if lags_at.take_if(|lags_at| *lags_at <= at).is_some() {
+                        death.recv().unwrap();
+                    }
                 }
                 Err(ReadError::PeerLost(_)) => break,
                 Err(error) => panic!("after {at} bytes: {error}"),
@@ -86,6 +92,14 @@ pub fn kill(scene: &Scene, side: Side, state: State, form: Form, mut rng: Rng) -
         _ => {}
     }
     let killed = kill_within(&mut victim, Duration::from_micros(rng.below(5000)));
+    if state == State::Lagging {
+        eventually("the death is known", || {
+            handle.info().state == ChannelState::PeerLost
+        });
+    }
+    let known = Instant::now();
+    // It may not have come that far.
+    let _ = dead.send(());
     let (received, heard_reading, reader) = reading.join("a read whose peer was killed");
     let (sent, heard_writing, writer) = writing.join("a write whose peer was killed");
 
@@ -109,6 +123,7 @@ pub fn kill(scene: &Scene, side: Side, state: State, form: Form, mut rng: Rng) -
     drop((reader, writer));
     let heard = match state {
         State::Writing => heard_writing.expect("it was writing"),
+        State::Lagging => known,
         _ => heard_reading,
     };
     Some(heard.saturating_duration_since(killed))
