@@ -163,11 +163,20 @@ impl Domain {
         let mut resolvers = vec![self.0.in_process.clone()];
         resolvers.extend(self.0.transports.read().resolvers());
         resolvers.extend(self.0.resolvers.read().iter().cloned());
+        let mut failed = None;
         for resolver in &resolvers {
-            let endpoints = resolver.resolve(name).await?;
-            if !endpoints.is_empty() {
-                return Ok(Ok(endpoints));
+            match resolver.resolve(name).await {
+                Ok(endpoints) if !endpoints.is_empty() => return Ok(Ok(endpoints)),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(target: "channel", name, %error, "a resolver failed");
+                    failed.get_or_insert(error);
+                }
             }
+        }
+        // It might have been the one that knows.
+        if let Some(error) = failed {
+            return Err(error);
         }
         let asked = resolvers
             .iter()

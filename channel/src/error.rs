@@ -245,8 +245,8 @@ pub enum ListenError {
     /// The name is another broker's, in this process or another one: on this machine, a name belongs to one that
     /// listens.
     #[error(
-        "the name \"{name}\" is taken on this machine: {} listens under it; choose another name or end that process",
-        process(*.by)
+        "the name \"{name}\" is taken on this machine: {}",
+        taken_by(*.by)
     )]
     NameTaken {
         /// The name.
@@ -271,11 +271,15 @@ pub enum ListenError {
     Io(Arc<io::Error>),
 }
 
-fn process(id: Option<u32>) -> String {
-    match id {
+fn taken_by(process: Option<u32>) -> String {
+    let who = match process {
+        Some(id) if id == std::process::id() => {
+            return "this process listens under it already; choose another name".to_owned();
+        }
         Some(id) => format!("process {id}"),
         None => "another process".to_owned(),
-    }
+    };
+    format!("{who} listens under it; choose another name or end that process")
 }
 
 impl From<io::Error> for DialError {

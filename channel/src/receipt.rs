@@ -90,7 +90,8 @@ impl Shared {
 /// - [`Receipt::Partial`]: the peer stopped reading before that (it disconnected, dropped its
 ///   reader, or its task panicked), and this is how far it came.
 /// - [`Receipt::Unknown`]: the time limit passed (then it can be asked for again), or nobody knows:
-///   the peer was killed or cut off before it could tell, or the endpoint is `+plain`.
+///   the peer was killed or cut off before it could tell, or the endpoint is `+plain`. (Over shared memory
+///   nobody has to tell: the answer is exact for a peer that was killed, too.)
 ///
 /// While the peer may still read, the answer is pending. If this side has not finished writing, it
 /// comes when the peer stops reading or is lost, or this side finishes and the peer has read all.

@@ -17,7 +17,8 @@ pub trait Resolver: Send + Sync {
     fn name(&self) -> &str;
 
     /// The endpoints at which the broker can be reached, to be tried in order; none if the name is
-    /// unknown here. An error ends the look-up.
+    /// unknown here. After an error the next resolver is asked, and the error is told if no other knows the
+    /// name.
     fn resolve<'a>(&'a self, broker: &'a str)
     -> BoxFuture<'a, Result<Vec<Endpoint>, ResolveError>>;
 }

@@ -293,8 +293,8 @@ pub trait Transport: Send + Sync {
     /// configuration: those of this machine, say. The domain asks it after its own brokers and before the
     /// resolvers that the program adds (see [`Domain::add`](crate::Domain::add), which calls this once).
     ///
-    /// An error ends the look-up, also for those who would be asked next: it is for what the user has to put
-    /// right. Where the resolver merely cannot tell, the name is unknown to it.
+    /// An error is for what the user has to put right; it is told if no other resolver knows the name. Where the
+    /// resolver merely cannot tell, the name is unknown to it.
     fn resolver(&self) -> Option<Arc<dyn Resolver>> {
         None
     }

@@ -134,7 +134,7 @@ fn resolvers_are_asked_in_order() {
     );
 }
 
-// shows B6: a resolver that fails ends the look-up, and says why.
+// shows B6: a resolver that fails keeps nobody from a name that another one knows; if none does, it says why.
 #[test]
 fn a_resolver_that_fails() {
     let (domain, log) = world(&[
@@ -143,9 +143,30 @@ fn a_resolver_that_fails() {
     ]);
     let client = domain.broker("client").unwrap();
     let error = client.connect("far", 1).unwrap_err();
+    assert!(
+        matches!(&error, ConnectError::Dial { endpoint, .. } if endpoint.scheme() == "nowhere"),
+        "{error:?}"
+    );
+    assert_eq!(
+        taken(&log),
+        [
+            "torn book asked for far",
+            "red book asked for far",
+            "dialled nowhere://x"
+        ]
+    );
+    let (domain, log) = world(&[
+        ("torn book", "far", &[], true),
+        ("red book", "near", &["nowhere://x"], false),
+    ]);
+    let client = domain.broker("client").unwrap();
+    let error = client.connect("far", 1).unwrap_err();
     assert!(matches!(error, ConnectError::Resolve { .. }));
     assert!(error.to_string().contains("buy a new book"), "{error}");
-    assert_eq!(taken(&log), ["torn book asked for far"]);
+    assert_eq!(
+        taken(&log),
+        ["torn book asked for far", "red book asked for far"]
+    );
 }
 
 // shows B6: a name's endpoints are tried in order; if all fail, the error names each.

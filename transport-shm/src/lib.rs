@@ -51,6 +51,7 @@
 // Elsewhere there is nothing in it.
 #![cfg(target_os = "linux")]
 
+mod ahead;
 mod bell;
 mod claim;
 mod connect;

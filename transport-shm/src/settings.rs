@@ -55,9 +55,10 @@ impl Settings {
 fn capacity(text: &str) -> Result<usize, BadEndpoint> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let bytes: Option<usize> = text.parse().ok().filter(|_| digits);
-    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| {
+    bytes.filter(|bytes| (1..=ringbuf_core::MAX_CAPACITY).contains(bytes)).ok_or_else(|| {
         BadEndpoint::Value(format!(
-            "option `{MAX_CAPACITY}` is `{text}`: write a number of bytes, as in `?{MAX_CAPACITY}=1048576`"
+            "option `{MAX_CAPACITY}` is `{text}`: write a number of bytes, at most 1 GiB, as in \
+             `?{MAX_CAPACITY}=1048576`"
         ))
     })
 }

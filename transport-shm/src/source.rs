@@ -14,11 +14,9 @@ use channel::transport::Source;
 use channel::wait::Spinner;
 use ringbuf_core::{Consumer, Corrupt, Signal, Sleep};
 
+use crate::ahead::Ahead;
 use crate::segment::Mapped;
 use crate::side::{Side, Writer};
-
-/// Most that is copied ahead: it stays in the first cache, and is a small part of what there is to copy.
-const AHEAD: usize = 16 * 1024;
 
 pub(crate) struct ShmSource {
     consumer: Consumer<Mapped>,
@@ -32,20 +30,6 @@ pub(crate) struct ShmSource {
     ended: bool,
     /// The other side knows that everything was read.
     told: bool,
-}
-
-/// Bytes that were copied, and that are in the ring still.
-#[derive(Default)]
-struct Ahead {
-    bytes: Box<[u8]>,
-    start: usize,
-    end: usize,
-}
-
-impl Ahead {
-    fn filled(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
-    }
 }
 
 /// Whether bytes come so closely one after the other that a reader does better to let some gather.
@@ -100,7 +84,7 @@ impl ShmSource {
     }
 
     fn try_read(&mut self, out: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        if self.ahead.start < self.ahead.end {
+        if !self.ahead.is_empty() {
             let n = copy(self.ahead.filled(), out);
             return Ok(self.take(n));
         }
@@ -109,32 +93,32 @@ impl ShmSource {
             many => self.consumer.read_vectored(many),
         }
         .map_err(corrupt)?;
+        self.ahead.read_past(n);
         Ok(if n > 0 { self.took(n) } else { 0 })
     }
 
     fn try_fill(&mut self) -> io::Result<usize> {
-        if self.ahead.start < self.ahead.end {
-            return Ok(self.ahead.end - self.ahead.start);
+        if !self.ahead.is_empty() {
+            return Ok(self.ahead.filled().len());
         }
-        if self.consumer.available().map_err(corrupt)? == 0 {
+        let consumer = &mut self.consumer;
+        if consumer.available().map_err(corrupt)? == 0 {
             return Ok(0);
         }
-        if self.ahead.bytes.is_empty() {
-            self.ahead.bytes = vec![0; AHEAD.min(self.consumer.capacity())].into();
-        }
-        let mut n = self.consumer.copy(&mut self.ahead.bytes).map_err(corrupt)?;
-        if self.consumer.is_finished() || self.consumer.is_abandoned() {
+        self.ahead.fill(|bytes| {
+            let n = consumer.copy(bytes).map_err(corrupt)?;
+            if !consumer.is_finished() && !consumer.is_abandoned() {
+                return Ok(n);
+            }
             // What lies behind the end is not lent.
-            self.consumer.settle();
-            n = n.min(self.consumer.available().map_err(corrupt)?);
-        }
-        (self.ahead.start, self.ahead.end) = (0, n);
-        Ok(n)
+            consumer.settle();
+            Ok(n.min(consumer.available().map_err(corrupt)?))
+        })
     }
 
     /// Takes the first `n` bytes of those copied ahead out; how many of them count.
     fn take(&mut self, n: usize) -> usize {
-        self.ahead.start += n;
+        self.ahead.consume(n);
         let n = self.consumer.free(n);
         self.took(n)
     }
@@ -217,8 +201,6 @@ impl ShmSource {
 
     /// Raises the flag that this side sleeps; `false` when there is something by now.
     fn prepare_sleep(&mut self) -> io::Result<bool> {
-        // An idle channel owns no buffer.
-        self.ahead = Ahead::default();
         self.armed = true;
         self.side.reader.await_it();
         if self.consumer.prepare_sleep().map_err(corrupt)? == Sleep::Ready {
@@ -325,8 +307,6 @@ impl Source for ShmSource {
     }
 
     fn consume(&mut self, n: usize) {
-        let left = self.ahead.end - self.ahead.start;
-        assert!(n <= left, "consume({n}) of {left} filled bytes");
         // Bytes that are consumed after a disconnect do not count any more.
         self.take(n);
     }
