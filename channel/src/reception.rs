@@ -28,6 +28,9 @@ const TURNS_BETWEEN_LOOKS: usize = 16;
 /// block: one that takes longer waits for the caller itself, or is a transport's bug.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
 
+/// How long a message that is about to come is looked for before the thread sleeps: about what a wake-up costs.
+const SOON: Duration = Duration::from_micros(50);
+
 /// How the background thread of the process sleeps, if not by itself: a transport that waits for the
 /// system's events can do it there, and needs no thread of its own, nor a switch between the two for
 /// each event.
@@ -61,6 +64,12 @@ pub fn sleep_in(sleeper: &'static dyn Sleeper) -> bool {
 /// [`Lingering`](crate::transport::Lingering).
 pub fn run(future: impl Future<Output = ()> + Send + 'static) {
     drop(spawn(future));
+}
+
+/// A message of a handshake that is under way is about to come: the thread does not sleep for a little while. A
+/// handshake has several, and would pay a wake-up for each. To be called on the reception thread.
+pub(crate) fn expect_news() {
+    Reception::get().state.lock().soon = Instant::now().checked_add(SOON);
 }
 
 /// Starts a job on the reception thread.
@@ -169,6 +178,8 @@ struct State {
     timers: BTreeMap<(Instant, u64), Waker>,
     next_timer: u64,
     sleeper: Option<&'static dyn Sleeper>,
+    /// News are expected until then.
+    soon: Option<Instant>,
     /// The thread sleeps, and nobody has called it.
     asleep: bool,
 }
@@ -237,7 +248,16 @@ impl Reception {
                     state = self.state.lock();
                 }
                 _ if !state.ready.is_empty() => {}
+                _ if let Some(sleeper) = state.sleeper
+                    && state.soon.is_some_and(|soon| now < soon) =>
+                {
+                    drop(state);
+                    sleeper.sleep(Some(now));
+                    std::thread::yield_now();
+                    state = self.state.lock();
+                }
                 until => {
+                    state.soon = None;
                     state.asleep = true;
                     match (state.sleeper, until) {
                         (Some(sleeper), until) => {

@@ -168,14 +168,16 @@ impl ShmSource {
 
     /// What an empty ring means: the end (`Some`), or that more may come.
     fn ended(&mut self) -> Option<io::Result<()>> {
-        if self.side.left() || self.consumer.is_abandoned() && self.side.is_leaving() {
+        // Looked at once, and first: this side says that it is leaving before it abandons.
+        let abandoned = self.consumer.is_abandoned();
+        if self.side.left() || abandoned && self.side.is_leaving() {
             self.consumer.settle();
             return Some(Err(io::ErrorKind::NotConnected.into()));
         }
         if self.ended {
             return Some(Ok(()));
         }
-        if self.consumer.is_abandoned() {
+        if abandoned {
             // Not by this side: it would know.
             let text = "the other side has written where it must not";
             return Some(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
@@ -188,6 +190,8 @@ impl ShmSource {
         match self.consumer.at_end() {
             Err(error) => Some(Err(corrupt(error))),
             Ok(false) => None,
+            // Abandoned since the look above: that is no end of the stream.
+            Ok(true) if self.consumer.is_abandoned() => self.ended(),
             Ok(true) if self.consumer.is_writer_lost() => {
                 Some(Err(io::ErrorKind::ConnectionReset.into()))
             }

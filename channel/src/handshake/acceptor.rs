@@ -11,7 +11,7 @@ use super::{Failed, receive, send};
 use crate::broker::BrokerInner;
 use crate::listening::Entered;
 use crate::options::Options;
-use crate::reception::{Sleep, sleep_until, within, yield_now};
+use crate::reception::{Sleep, expect_news, sleep_until, within, yield_now};
 use crate::table::{Closed, RemoteTicket, Table};
 use crate::transport::{Carrier, Connection};
 use crate::wire::hello::{
@@ -59,6 +59,7 @@ pub(crate) async fn read_hello(
     until: Option<Instant>,
 ) -> Option<(Hello, HelloDecoder)> {
     let mut decoder = HelloDecoder::new(Role::Acceptor);
+    expect_news();
     let messages = async {
         let hello = match receive(&mut *connection.source, &mut decoder).await? {
             Message::Hello(hello) => hello,
@@ -199,6 +200,7 @@ async fn answered(
         send(&mut *connection.sink, &[welcome])
             .await
             .map_err(Failed::Lost)?;
+        expect_news();
         receive(&mut *connection.source, decoder).await
     });
     let prompt = Instant::now().checked_add(PROMPT_ANSWER);
