@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         Err(error) => {
             output.error(&error);
             // Not for long, since something is wrong with the other side or with this one.
-            let _ = channel::linger(Duration::from_secs(1));
+            let _ = channel::linger(Duration::from_secs(2));
             ExitCode::FAILURE
         }
     }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use channel::transport::Connection;
+use channel::transport::{Connection, Lingering};
 use channel::{DialError, Endpoint, Options};
 use transport_reactor::{Watched, after};
 
@@ -52,7 +52,7 @@ pub(crate) async fn dial(to: &Endpoint, options: &Options) -> Result<Connection,
     // A process may have been killed just now that hangs up.
     let answer = receive(&socket)
         .await
-        .inspect_err(|_| sweep_once_ended(&peer, &settings.place))?;
+        .inspect_err(|_| sweep_once_ended(&peer, &settings.place, Lingering::new()))?;
     let (halves, bells) = match Answer::decode(answer.packet()).map_err(io::Error::from)? {
         Answer::Refusal(why) => {
             let text = format!("it refused the connection: {}", why.escape_debug());

@@ -22,11 +22,14 @@ const PATIENCE: Duration = Duration::from_millis(5);
 
 /// How long a process may take between closing its sockets and having ended: microseconds, and more on a busy
 /// machine. Looked at in steps.
-const ENDING: [Duration; 4] = [
+const ENDING: [Duration; 7] = [
     Duration::from_millis(1),
     Duration::from_millis(10),
+    Duration::from_millis(50),
     Duration::from_millis(100),
-    Duration::from_secs(1),
+    Duration::from_millis(200),
+    Duration::from_millis(300),
+    Duration::from_millis(500),
 ];
 
 /// A broker that listens on this machine.
@@ -116,9 +119,10 @@ pub(crate) fn sweep_after(peer: &Peer, place: &Place) {
 
 /// As [`sweep_after`], of one whose sockets are closed: a process that is killed closes them a little before
 /// it has ended. Never blocks; a program that [lingers](channel::linger) before it exits waits for it.
-pub(crate) fn sweep_once_ended(peer: &Peer, place: &Place) {
+///
+/// `lingering` was made before anybody could hear of the loss, and exit.
+pub(crate) fn sweep_once_ended(peer: &Peer, place: &Place, lingering: Lingering) {
     let (peer, place) = (peer.clone(), place.clone());
-    let lingering = Lingering::new();
     background::run(async move {
         for pause in ENDING {
             if !peer.is_alive() {

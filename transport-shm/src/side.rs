@@ -19,7 +19,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use channel::transport::{Disconnect, background};
+use channel::transport::{Disconnect, Lingering, background};
 use parking_lot::Mutex;
 use ringbuf_core::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -209,6 +209,8 @@ impl Side {
         if !self.is_other_gone() {
             return false;
         }
+        // Who hears of the loss below may be about to exit, and waits for what is left to do here.
+        let lingering = Lingering::new();
         // An end that it did make stays what it is.
         let mut left_open = false;
         if !self.outbound.closer.is_abandoned() {
@@ -225,7 +227,7 @@ impl Side {
         }
         // Who hangs up without a word is about to end, as a rule.
         if left_open && self.peer.is_alive() {
-            sweep_once_ended(&self.peer, &self.place);
+            sweep_once_ended(&self.peer, &self.place, lingering);
         } else if first {
             sweep_after(&self.peer, &self.place);
         }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use channel::transport::Lingering;
 use channel::{DialError, Endpoint};
 
 use rustix::io::Errno;
@@ -103,7 +104,7 @@ fn a_program_that_lingers_removes_what_a_process_leaves_that_is_still_ending() {
         let mut process = holder(&server);
         let (_socket, peer) = connect(&wanted).unwrap().unwrap();
         let begun = Instant::now();
-        sweep_once_ended(&peer, &wanted.place);
+        sweep_once_ended(&peer, &wanted.place, Lingering::new());
         process.kill();
         // On a machine so busy that this took longer, nobody waits any more: again, then.
         if begun.elapsed() < Duration::from_millis(500) {
