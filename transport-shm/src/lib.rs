@@ -11,7 +11,8 @@
 //! The runtime directory is `$CHANNEL_RUNTIME_DIR`, else `$XDG_RUNTIME_DIR/channel-shm`, else
 //! `/tmp/channel-shm-UID`. It is made with mode 0700 when somebody first listens. What a killed process leaves
 //! there (its socket's file) is removed by whoever comes across it: those who talked with it, who dials it,
-//! listens under its name, or asks for the [`list()`].
+//! listens under its name, or asks for the [`list()`]. Listening waits for others who do the same in that
+//! directory, for five seconds at most.
 //!
 //! | option | value | default | why |
 //! |---|---|---|---|
@@ -35,7 +36,9 @@
 //! Whoever waits, waits for the death of the other side as well: its socket hangs up, and the process itself is
 //! watched (`pidfd`), as a child that it forked may keep the socket. The survivor reads exactly what was
 //! committed, then gets `PeerLost`. A process that is stopped (`SIGSTOP`) is not dead: its peer waits. Nothing
-//! has to linger when a process exits: what it wrote lies in memory that its peer has, too.
+//! has to linger when a process exits: what it wrote lies in memory that its peer has, too. One that was told of a
+//! killed peer and exits at once calls [`channel::linger`] first, so that the dead one's socket file is removed; that
+//! takes a second at most.
 //!
 //! After a `fork` without `exec`, parent and child must not both use a channel; nothing notices if they do.
 //!

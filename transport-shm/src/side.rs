@@ -242,11 +242,13 @@ impl Side {
 
     /// Sees to it that those who left a waker at a bell hear when the other end is gone.
     pub(crate) fn watch(&self) -> io::Result<()> {
-        if let Some(process) = self.peer.process() {
-            let mut keeper = self.keeper.lock();
-            if keeper.is_none() {
-                *keeper = Some(process.watch(&self.news)?);
-            }
+        if let Some(process) = self.peer.process()
+            && self.keeper.lock().is_none()
+        {
+            // It may tell at once, and then wakes who waits here: not under the lock.
+            let keeper = process.watch(&self.news)?;
+            let old = self.keeper.lock().replace(keeper);
+            drop(old);
         }
         let mut cx = Context::from_waker(&self.news);
         while self.socket.poll_readable(&mut cx)?.is_ready() {
