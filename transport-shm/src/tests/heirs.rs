@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Instant;
 
-use channel::transport::{Connection, Listener, Receipt};
+use channel::transport::{Connection, Control, Listener, Receipt};
 use channel::{Endpoint, Options, wait};
 use rustix::io::{FdFlags, fcntl_setfd};
 
@@ -122,4 +122,38 @@ fn a_child_that_keeps_the_sockets_of_a_killed_process_fakes_no_life() {
     receipt_news.recv_timeout(LIMIT).expect("it is woken");
     let receipt = awaited(&receipt_news, &receipt_waker, |cx| control.poll_receipt(cx));
     assert_eq!(receipt, Receipt::Complete, "nothing was written");
+}
+
+/// Asks again in the middle of being told, as an executor may that runs what it wakes at once.
+struct AsksAgain(Arc<dyn Control>, Sender<()>);
+
+impl Wake for AsksAgain {
+    fn wake(self: Arc<Self>) {
+        let _ = self.0.poll_receipt(&mut Context::from_waker(Waker::noop()));
+        self.1.send(()).ok();
+    }
+}
+
+// shows C9: who is told that the process had ended before anybody watched may ask in the middle of that.
+#[test]
+fn whoever_is_told_of_a_death_may_ask_at_once() {
+    let directory = private_directory();
+    let server = at(directory.path(), "server");
+    let mut listener = ShmListener::start(&server, &Options::new()).unwrap();
+    let mut process = start(&format!("bequeath-channels {server}"));
+    let connections = [(); CONNECTIONS].map(|()| {
+        let until = Some(Instant::now() + LIMIT);
+        wait::block(until, |cx| listener.poll_accept(cx)).unwrap()
+    });
+    assert_eq!(process.hear(), "connected");
+    process.kill();
+    for connection in &connections {
+        let (told, news) = queue();
+        let control = connection.control.clone();
+        thread::spawn(move || {
+            let waker = Arc::new(AsksAgain(control.clone(), told)).into();
+            let _ = control.poll_receipt(&mut Context::from_waker(&waker));
+        });
+        news.recv_timeout(LIMIT).expect("it is told, and has asked");
+    }
 }
