@@ -28,7 +28,6 @@ mod task;
 pub mod transport;
 pub mod wait;
 mod wakers;
-pub mod wire;
 mod writer;
 
 pub use acceptor::Acceptor;
@@ -55,6 +54,11 @@ pub use transport::Receipt;
 pub use wait::Spin;
 pub use wakers::WakerList;
 pub use writer::Writer;
+
+/// What our own ends say to each other on a bare byte connection: the crate `channel-wire`, which
+/// needs no operating system and so serves the other end on a device as well.
+#[doc(inline)]
+pub use channel_wire as wire;
 
 /// The examples of the workspace's README compile and run as well.
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use channel::wire::hello::{
+use channel_wire::hello::{
     HEAD_LEN, Hello, HelloDecoder, HelloError, MAX_MESSAGE, MAX_TEXT, Message, Refusal, Refused,
     Role, Step, Version, Welcome,
 };

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use channel::wire::record::{
+use channel_wire::record::{
     Event, HEADER_LEN, MAX_RECORD, RecordDecoder, RecordError, encode_abort, encode_data,
     encode_end, encode_receipt,
 };

@@ -1,5 +1,9 @@
 //! The reading side of the handshake.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use super::{
     GO, HEAD_LEN, HELLO, Hello, HelloError, MAGIC, MAX_BODY, Message, REFUSED, Refusal, Refused,
     Version, WELCOME, Welcome,
@@ -47,7 +51,7 @@ enum State {
 /// have arrived. How long a peer may take is the caller's to limit.
 ///
 /// ```
-/// use channel::wire::hello::{Hello, HelloDecoder, Message, Role, Step};
+/// use channel_wire::hello::{Hello, HelloDecoder, Message, Role, Step};
 ///
 /// let mut bytes = Vec::new();
 /// Message::Hello(Hello::new("echo", 7)).encode(&mut bytes)?;
@@ -64,7 +68,7 @@ enum State {
 /// }
 /// assert!(decoder.is_finished());
 /// assert_eq!(rest, b"first bytes of the channel");
-/// # Ok::<(), channel::wire::hello::HelloError>(())
+/// # Ok::<(), channel_wire::hello::HelloError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct HelloDecoder {

@@ -26,8 +26,6 @@ mod decoder;
 #[cfg(test)]
 mod tests;
 
-use std::io;
-
 pub use decoder::RecordDecoder;
 
 /// Length of a record's header, in bytes.
@@ -162,16 +160,4 @@ pub enum RecordError {
         /// Bytes of the channel that had arrived.
         received: u64,
     },
-}
-
-/// [`ConnectionReset`](io::ErrorKind::ConnectionReset) for a lost peer,
-/// [`InvalidData`](io::ErrorKind::InvalidData) for everything else; the error is the payload.
-impl From<RecordError> for io::Error {
-    fn from(e: RecordError) -> Self {
-        let kind = match e {
-            RecordError::NoEnd { .. } => io::ErrorKind::ConnectionReset,
-            _ => io::ErrorKind::InvalidData,
-        };
-        io::Error::new(kind, e)
-    }
 }

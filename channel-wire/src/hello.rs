@@ -36,7 +36,9 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 pub use decoder::{HelloDecoder, Role, Step};
 pub use error::HelloError;

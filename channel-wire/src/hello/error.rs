@@ -1,6 +1,7 @@
 //! What can go wrong in a handshake.
 
-use std::io;
+use alloc::format;
+use alloc::string::ToString;
 
 use super::{MAX_MESSAGE, MAX_TEXT, Refusal, Refused, Version};
 
@@ -87,19 +88,5 @@ impl HelloError {
             }
         };
         Some(Refused::new(reason, message))
-    }
-}
-
-/// [`InvalidInput`](io::ErrorKind::InvalidInput) for what we were asked to send,
-/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) for a stream that ended inside a message,
-/// [`InvalidData`](io::ErrorKind::InvalidData) for everything else; the error is the payload.
-impl From<HelloError> for io::Error {
-    fn from(e: HelloError) -> Self {
-        let kind = match e {
-            HelloError::TextTooLong { .. } => io::ErrorKind::InvalidInput,
-            HelloError::Truncated { .. } => io::ErrorKind::UnexpectedEof,
-            _ => io::ErrorKind::InvalidData,
-        };
-        io::Error::new(kind, e)
     }
 }

@@ -18,7 +18,7 @@ enum State {
 /// has them: payload is only pointed at.
 ///
 /// ```
-/// use channel::wire::record::{Event, RecordDecoder, encode_data, encode_end};
+/// use channel_wire::record::{Event, RecordDecoder, encode_data, encode_end};
 ///
 /// let mut wire = Vec::new();
 /// wire.extend_from_slice(&encode_data(5));
@@ -41,7 +41,7 @@ enum State {
 ///     }
 /// }
 /// assert_eq!(got, b"hello");
-/// # Ok::<(), channel::wire::record::RecordError>(())
+/// # Ok::<(), channel_wire::record::RecordError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct RecordDecoder {

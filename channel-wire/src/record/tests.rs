@@ -1,6 +1,7 @@
 //! The record layer: layout, order, totals, limits.
 
-use std::io;
+use std::prelude::v1::*;
+use std::{io, vec};
 
 use proptest::prelude::*;
 

@@ -1,6 +1,7 @@
 //! The handshake's codec: layout, order, limits, strangers.
 
-use std::io;
+use std::prelude::v1::*;
+use std::{io, vec};
 
 use proptest::prelude::*;
 
