@@ -22,6 +22,9 @@
 //! at the beginning of its body and the CRC-32 of the whole at its end are the same in all versions, for ever; a later minor version
 //! may add something before the last check. Ends of different major versions do not talk.
 
+#[cfg(test)]
+mod tests;
+
 use crc::{CRC_16_IBM_SDLC, CRC_32_ISO_HDLC, Crc, Table};
 
 use crate::greeting::Ids;

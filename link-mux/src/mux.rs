@@ -20,7 +20,7 @@ use inbound::Inbound;
 pub const MIN_TRANSMIT: usize = 64;
 
 /// A frame of a busy channel that would be shorter than this, only because little room is left, is left for the next call.
-const SHORT_FRAME: usize = 256;
+const SHORT_FRAME: usize = 32;
 
 /// A peer is missed after so many times the interval in which it would have said something.
 const MISSED: u32 = 5;
