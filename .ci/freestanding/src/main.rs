@@ -8,7 +8,11 @@
 
 extern crate alloc;
 
+#[path = "../../../link-mux/examples/firmware/echo.rs"]
+mod echo;
 mod heap;
+#[path = "../../../link-mux/examples/firmware/host.rs"]
+mod host;
 mod memory;
 mod system;
 mod talk;
@@ -16,6 +20,6 @@ mod talk;
 /// What the entry point calls.
 extern "C" fn main() -> ! {
     talk::through_a_ring();
-    talk::a_handshake();
+    talk::with_a_device();
     system::exit(0)
 }

@@ -1,9 +1,9 @@
 //! What the crates are used for here.
 
-use alloc::vec::Vec;
-
-use channel_wire::hello::{Hello, HelloDecoder, Message, Role, Step, Version, Welcome};
+use channel_wire::hello::{HelloDecoder, Message, Role};
 use ringbuf_core::Inline;
+
+use crate::host;
 
 static RING: Inline<64> = Inline::new();
 
@@ -23,36 +23,14 @@ pub fn through_a_ring() {
     assert_eq!(from.at_end(), Ok(true));
 }
 
-/// A connector meets an acceptor; the acceptor refuses a stranger.
-pub fn a_handshake() {
-    let (mut connector, mut acceptor) = (
-        HelloDecoder::new(Role::Connector),
-        HelloDecoder::new(Role::Acceptor),
-    );
-    let hello = Message::Hello(Hello::new("echo", 7));
-    let welcome = Message::Welcome(Welcome {
-        version: Version::CURRENT,
-        capacity: 0,
-    });
-    pass(&hello, &mut acceptor);
-    pass(&welcome, &mut connector);
-    pass(&Message::Go, &mut acceptor);
-    assert!(connector.is_finished() && acceptor.is_finished());
+/// 0 to 255 to a device's echo service, over a link that carries many channels; and somebody who is not there.
+pub fn with_a_device() {
+    let (answer, echoed) = host::converse(None, "echo");
+    assert!(matches!(answer, Message::Welcome(_)), "{answer:?}");
+    assert!(echoed.iter().copied().eq(0..=255), "{echoed:?}");
 
+    let (answer, _) = host::converse(None, "somebody else");
+    assert!(matches!(answer, Message::Refused(_)), "{answer:?}");
     let stranger = HelloDecoder::new(Role::Acceptor).feed(b"GET / HTTP/1.1");
     assert!(stranger.is_err_and(|e| e.refusal().is_none()));
-}
-
-fn pass(message: &Message, to: &mut HelloDecoder) {
-    let mut bytes = Vec::new();
-    message.encode(&mut bytes).expect("names that fit");
-    let read = to.feed(&bytes).expect("what was written");
-    let Step::Message {
-        consumed,
-        message: read,
-    } = read
-    else {
-        panic!("{read:?}");
-    };
-    assert_eq!((consumed, &read), (bytes.len(), message));
 }
