@@ -99,9 +99,11 @@ impl Queues {
         }
     }
 
-    /// How the inbound stream ended, once all of it was read. A lost session is an abort.
+    /// How the inbound stream ended, once all of it was read. A lost session is an abort. `None` for good if the
+    /// application stopped reading before.
     pub fn ended(&self) -> Option<End> {
-        self.finished.filter(|_| self.inbound.len() == 0)
+        self.finished
+            .filter(|_| self.gave_up.is_none() && self.inbound.len() == 0)
     }
 
     /// How far the peer has read, once it reads no more; `None` in it: nobody knows (the session was lost).

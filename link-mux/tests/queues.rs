@@ -84,6 +84,7 @@ fn who_stops_reading_is_given_no_more() {
     queues.push(b"efg");
     assert_eq!((queues.readable(), queues.read(&mut [0; 3])), (0, 0));
     queues.finish(End::Orderly);
+    assert_eq!(queues.ended(), None);
     assert_eq!(queues.reading(None), over(3, End::Abort));
 }
 

@@ -1,0 +1,340 @@
+//! What a seed says is to happen.
+
+use std::time::Duration;
+
+use link_mux::noise::NoiseConfig;
+use link_mux::{Config, End};
+
+use crate::rng::Rng;
+
+/// Nanoseconds of virtual time.
+pub type Time = u64;
+pub const MS: Time = 1_000_000;
+pub const S: Time = 1_000 * MS;
+
+#[derive(Debug)]
+pub struct Plan {
+    pub noise: Option<NoiseConfig>,
+    pub ends: [EndPlan; 2],
+    /// 0: from end 0 to end 1.
+    pub lines: [LinePlan; 2],
+    pub jobs: Vec<Job>,
+    pub faults: Vec<Fault>,
+}
+
+#[derive(Debug)]
+pub struct EndPlan {
+    pub config: Config,
+    /// The driver's buffer, bytes.
+    pub out: usize,
+    /// Touches are made only where the contract of `Stream` asks for one.
+    pub lazy: bool,
+    /// Of incoming channels, percent.
+    pub refuses: u64,
+    /// They are answered after up to so long.
+    pub late: Time,
+}
+
+#[derive(Clone, Debug)]
+pub struct LinePlan {
+    pub delay: Time,
+    /// Bytes a second.
+    pub rate: u64,
+    /// What is sent at once arrives in up to so many pieces.
+    pub pieces: u64,
+    /// Of a million bytes.
+    pub flips: u32,
+    pub losses: u32,
+    pub inserts: u32,
+}
+
+impl LinePlan {
+    pub fn time_of(&self, bytes: u64) -> Time {
+        bytes * S / self.rate
+    }
+
+    pub fn is_damaging(&self) -> bool {
+        self.flips + self.losses + self.inserts > 0
+    }
+}
+
+/// A channel to be opened.
+#[derive(Debug)]
+pub struct Job {
+    pub opener: usize,
+    pub at: Time,
+    /// The opener gives up if nobody has accepted after this time.
+    pub patience: Option<Time>,
+    /// Of the opener, and of the acceptor.
+    pub sides: [SidePlan; 2],
+}
+
+#[derive(Clone, Debug)]
+pub struct SidePlan {
+    pub inbound: u32,
+    pub outbound: u32,
+    /// So many are written, and then comes this end.
+    pub bytes: u64,
+    pub end: End,
+    pub writes: Pace,
+    pub reads: Pace,
+    /// Reading stops after so many bytes.
+    pub stop: Option<(u64, End)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Bytes at once.
+    pub bytes: usize,
+    pub pause: Time,
+}
+
+/// It happens when both lines together have carried so many bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    pub after: u64,
+    pub what: What,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum What {
+    /// The line is cut, and both ends are told, each after a time, that it is down and up again.
+    Cut { told: [Time; 2], up: [Time; 2] },
+    /// As if nothing were connected; nobody is told. Only with the noise layer.
+    Outage { lasts: Time, lines: [bool; 2] },
+    /// The program of one end is killed, and starts again after `boot`. Without the noise layer, the other end
+    /// is told `told` after the kill, and that the link is up again after `up`.
+    Restart {
+        end: usize,
+        boot: Time,
+        told: Time,
+        up: Time,
+    },
+}
+
+impl Plan {
+    pub fn new(rng: &mut Rng) -> Plan {
+        let noise = rng.chance(50) && std::env::var("SIM_NOISE").is_ok();
+        let rate = rng.scaled(300, 20_000_000);
+        let lines = [line(rng, rate), line(rng, rate)];
+        let slowest = lines[0].rate.min(lines[1].rate);
+        let jobs = jobs(rng, slowest);
+        let delays = lines[0].delay + lines[1].delay;
+        // Nothing takes the line for longer than 300 ms: slow lines need small frames.
+        let most = (slowest * 3 / 10).clamp(64, 16_384);
+        let ends = [end(rng, most), end(rng, most)];
+        let mut plan = Plan {
+            noise: None,
+            ends,
+            lines,
+            jobs,
+            faults: Vec::new(),
+        };
+        if noise {
+            plan.add_noise(rng, most);
+        }
+        // A peer is missed after five intervals, which must hold what is queued before a sign of life.
+        let queued: Time = (0..2).map(|line| plan.queued(line)).sum();
+        for end in &mut plan.ends {
+            let interval = (2 * queued + delays).max(200 * MS);
+            let interval = rng.between(interval, 4 * interval);
+            end.config.keep_alive = rng
+                .chance(80)
+                .then(|| Duration::from_nanos(interval.next_multiple_of(MS)));
+        }
+        let volume: u64 = plan.volume() + 200;
+        let count = if rng.chance(50) { 0 } else { rng.between(1, 3) };
+        for _ in 0..count {
+            let after = rng.below(volume);
+            let what = fault(rng, noise);
+            plan.faults.push(Fault { after, what });
+        }
+        plan.faults.sort_by_key(|fault| fault.after);
+        plan
+    }
+
+    /// Bytes that the jobs write.
+    pub fn volume(&self) -> u64 {
+        let sides = self.jobs.iter().flat_map(|job| &job.sides);
+        sides.map(|side| side.bytes).sum()
+    }
+
+    /// How long the driver's buffer and the noise layer's window keep this line busy.
+    pub fn queued(&self, line: usize) -> Time {
+        let window = self.noise.as_ref().map_or(0, |noise| {
+            u64::from(noise.window) * (u64::from(noise.payload) + 32)
+        });
+        self.lines[line].time_of(window + self.ends[line].out as u64)
+    }
+
+    fn add_noise(&mut self, rng: &mut Rng, most: u64) {
+        let payload = rng.scaled(64, most.min(2048)) as u16;
+        let window = rng.scaled(2, 64) as u8;
+        for end in &mut self.ends {
+            end.out = end.out.max(usize::from(payload) + 64);
+        }
+        self.noise = Some(NoiseConfig {
+            payload,
+            window,
+            patience: Duration::ZERO,
+        });
+        let packet = u32::from(payload) + 32;
+        for line in &mut self.lines {
+            if rng.chance(60) {
+                // Up to a fifth of the largest packets is damaged.
+                let mut part = || rng.below(u64::from(70_000 / packet)) as u32;
+                (line.flips, line.losses, line.inserts) = (part(), part(), part());
+            }
+        }
+        let queued: Time = (0..2).map(|line| self.queued(line)).sum();
+        let delays = self.lines[0].delay + self.lines[1].delay;
+        let patience = 20 * (queued + delays) + 3 * S;
+        if let Some(noise) = &mut self.noise {
+            noise.patience = Duration::from_nanos(patience);
+        }
+    }
+}
+
+fn line(rng: &mut Rng, rate: u64) -> LinePlan {
+    LinePlan {
+        delay: rng.scaled(1_000, 100 * MS),
+        // Most lines are as fast in one direction as in the other.
+        rate: if rng.chance(70) {
+            rate
+        } else {
+            rng.between(rate.div_ceil(8), rate)
+        },
+        pieces: rng.pick(&[1, 2, 5]),
+        flips: 0,
+        losses: 0,
+        inserts: 0,
+    }
+}
+
+fn end(rng: &mut Rng, most: u64) -> EndPlan {
+    let max_frame = rng.scaled(64, most);
+    EndPlan {
+        config: Config {
+            max_frame: max_frame as u32,
+            max_channels: rng.scaled(1, 300) as u16,
+            max_credit: if rng.chance(75) {
+                64 << 20
+            } else {
+                rng.between(9_000, 20_000)
+            },
+            keep_alive: None,
+        },
+        out: rng.between(64, (2 * max_frame).min(most).max(64)) as usize,
+        lazy: rng.chance(60),
+        refuses: rng.pick(&[0, 0, 0, 30]),
+        late: rng.pick(&[0, 0, MS, S]),
+    }
+}
+
+fn jobs(rng: &mut Rng, rate: u64) -> Vec<Job> {
+    // Most runs are short, so that there can be many.
+    let (most, grains) = if rng.chance(95) {
+        (2_500, 20)
+    } else {
+        (20_000, 200)
+    };
+    let count = rng.scaled(1, 20);
+    let most = most.min(rate * 4) / count;
+    let spread = rng.pick(&[0, 50 * MS, 2 * S]);
+    let both = rng.chance(70);
+    (0..count)
+        .map(|_| {
+            let mut sides = [side(rng, most), side(rng, most)];
+            for writer in 0..2 {
+                // So much moves at once.
+                let grain = sides[writer]
+                    .grain(true)
+                    .min(sides[1 - writer].grain(false));
+                sides[writer].bytes = sides[writer].bytes.min(grain * grains);
+            }
+            Job {
+                opener: if both { rng.below(2) as usize } else { 0 },
+                at: rng.between(0, spread),
+                patience: rng.chance(10).then(|| rng.below(S)),
+                sides,
+            }
+        })
+        .collect()
+}
+
+fn side(rng: &mut Rng, most: u64) -> SidePlan {
+    SidePlan {
+        inbound: rng.scaled(1, 8_192) as u32,
+        outbound: rng.scaled(1, 8_192) as u32,
+        bytes: rng.between(0, most),
+        end: ending(rng, 15),
+        writes: pace(rng),
+        reads: pace(rng),
+        stop: rng
+            .chance(20)
+            .then(|| (rng.between(0, most), ending(rng, 50))),
+    }
+}
+
+impl SidePlan {
+    /// How many bytes it moves at once.
+    fn grain(&self, writing: bool) -> u64 {
+        let (buffer, pace) = match writing {
+            true => (self.outbound, self.writes),
+            false => (self.inbound, self.reads),
+        };
+        u64::from(buffer).min(pace.bytes as u64)
+    }
+}
+
+fn ending(rng: &mut Rng, aborts: u64) -> End {
+    if rng.chance(aborts) {
+        End::Abort
+    } else {
+        End::Orderly
+    }
+}
+
+fn pace(rng: &mut Rng) -> Pace {
+    match rng.below(4) {
+        0 => Pace {
+            bytes: rng.between(1, 20) as usize,
+            pause: rng.scaled(MS / 10, 20 * MS),
+        },
+        1 => Pace {
+            bytes: rng.between(20, 4_000) as usize,
+            pause: rng.scaled(MS, 500 * MS),
+        },
+        _ => Pace {
+            bytes: rng.between(1, 4_000) as usize,
+            pause: 0,
+        },
+    }
+}
+
+fn fault(rng: &mut Rng, noise: bool) -> What {
+    let mut time = || rng.scaled(1, 3 * S);
+    let (a, b, c) = (time(), time(), time());
+    match rng.below(if noise { 3 } else { 2 }) {
+        0 => {
+            let told = [a, b];
+            // Nothing passes before both know: otherwise the line would have lost bytes of a session.
+            let both = a.max(b);
+            What::Cut {
+                told,
+                up: [both + rng.below(S), both + rng.below(S)],
+            }
+        }
+        1 => What::Restart {
+            end: rng.below(2) as usize,
+            // What the new program says does not arrive before it is known that the old one is gone.
+            boot: a.max(b),
+            told: b,
+            up: b + c,
+        },
+        _ => What::Outage {
+            lasts: a,
+            lines: rng.pick(&[[true, true], [true, false], [false, true]]),
+        },
+    }
+}
