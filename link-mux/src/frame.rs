@@ -11,7 +11,7 @@
 //! FIN     5  nothing        ABORTED     the sender's stream ends here
 //! STOP    6  read u64       ABORTED     the sender's application has read so far, and reads no more
 //! PING    7  nothing                    the sender is there
-//! HELLO 247  own u64, heard u64, max_frame u32, max_channels u16, 0 u16, keep_alive u32 (ms), check u32
+//! HELLO 247  own u64, heard u64, max_frame u32, max_channels u16, up u16, keep_alive u32 (ms), check u32
 //! ```
 //!
 //! The lowest bit of a channel's number says whose it is: 1 for those that the end with the larger session id has
@@ -20,7 +20,10 @@
 //!
 //! **Versions.** In a HELLO, flags is the sender's version, the major one in the high half, and channel is a magic number. That, the two ids
 //! at the beginning of its body and the CRC-32 of the whole at its end are the same in all versions, for ever; a later minor version
-//! may add something before the last check. Ends of different major versions do not talk.
+//! may add something before the last check, to bodies of 120 bytes at most. Ends of different major versions do not talk.
+//!
+//! The lowest bit of `up` is 1 if the sender is in a session with the end that it has heard. One that is not has not
+//! heard, or has lost, the other end's hello: it is answered even if the other end is in a session with it already.
 
 #[cfg(test)]
 mod tests;
@@ -174,6 +177,8 @@ pub(crate) struct Hello {
     pub ids: Ids,
     pub max_frame: u32,
     pub max_channels: u16,
+    /// The sender is in a session with the other end. One that is not waits for the other end's hello.
+    pub up: bool,
     /// In milliseconds; 0: none.
     pub keep_alive: u32,
 }
@@ -191,6 +196,7 @@ impl Hello {
         bytes[16..24].copy_from_slice(&self.ids.heard.to_be_bytes());
         bytes[24..28].copy_from_slice(&self.max_frame.to_be_bytes());
         bytes[28..30].copy_from_slice(&self.max_channels.to_be_bytes());
+        bytes[30..32].copy_from_slice(&u16::from(self.up).to_be_bytes());
         bytes[32..36].copy_from_slice(&self.keep_alive.to_be_bytes());
         let check = CRC32.checksum(&bytes[..36]);
         bytes[36..].copy_from_slice(&check.to_be_bytes());
@@ -213,15 +219,21 @@ impl Hello {
             },
             max_frame: 0,
             max_channels: 0,
+            up: false,
             keep_alive: 0,
         };
         if hello.is_understood() {
             hello.max_frame = u32_at(said, 24)?;
-            hello.max_channels = u16::from_be_bytes(*said.get(28..)?.first_chunk()?);
+            hello.max_channels = u16_at(said, 28)?;
+            hello.up = u16_at(said, 30)? & 1 == 1;
             hello.keep_alive = u32_at(said, 32)?;
         }
         Some(hello)
     }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
@@ -239,7 +251,12 @@ pub(crate) struct Hunt {
 }
 
 impl Hunt {
-    /// Takes bytes up to the end of a HELLO, if there is one; returns how many were taken.
+    /// What was taken behind a HELLO: that can be, if it lay in what looked like the beginning of a longer one.
+    pub(crate) fn rest(&mut self) -> alloc::vec::Vec<u8> {
+        core::mem::take(&mut self.held)
+    }
+
+    /// Takes bytes, and returns how many. They are all that were there, unless a HELLO was found.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> (usize, Option<Hello>) {
         let mut taken = 0;
         loop {
@@ -252,12 +269,12 @@ impl Hunt {
                     }
                 }
             };
-            if self.held.len() == wanted {
-                if let Some(hello) = Hello::parse(&self.held) {
-                    self.held.clear();
-                    return (taken, Some(hello));
+            if self.held.len() >= wanted {
+                let hello = Hello::parse(&self.held[..wanted]);
+                self.held.drain(..if hello.is_some() { wanted } else { 1 });
+                if hello.is_some() {
+                    return (taken, hello);
                 }
-                self.held.remove(0);
                 continue;
             }
             let mut rest = &bytes[taken..];

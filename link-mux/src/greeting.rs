@@ -113,6 +113,11 @@ impl Greeting {
         })
     }
 
+    /// The other end, which this one hears, waits for a hello that it has not heard, or has lost.
+    pub(crate) fn say_again(&mut self, now: Duration) {
+        self.due = Some(now);
+    }
+
     /// The other end's hello.
     pub(crate) fn heard(&mut self, now: Duration, ids: Ids) -> Heard {
         if ids.own == self.own {

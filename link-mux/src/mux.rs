@@ -187,6 +187,7 @@ impl<S: Stream> Mux<S> {
                 ids,
                 max_frame: self.config.max_frame,
                 max_channels: self.config.max_channels,
+                up: self.peer.is_some(),
                 keep_alive: millis(self.config.keep_alive),
             };
             out[..HEAD + HELLO_BODY].copy_from_slice(&hello.bytes());
@@ -490,6 +491,9 @@ impl<S: Stream> Mux<S> {
                 });
                 self.schedule = Schedule::new(max_frame as u32);
                 self.events.push_back(Event::Up(info));
+            }
+            Heard::Nothing if self.peer.is_some() && !hello.up => {
+                self.greeting.say_again(now);
             }
             Heard::Loop if !self.looped => {
                 self.looped = true;

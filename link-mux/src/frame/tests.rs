@@ -13,6 +13,7 @@ fn hello() -> Hello {
         },
         max_frame: 16_384,
         max_channels: 256,
+        up: true,
         keep_alive: 2_000,
     }
 }
@@ -53,7 +54,7 @@ fn hellos_keep_their_fixed_part() {
         bytes[16..24],
         [0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18]
     );
-    assert_eq!(bytes[24..30], [0, 0, 0x40, 0, 1, 0]);
+    assert_eq!(bytes[24..32], [0, 0, 0x40, 0, 1, 0, 0, 1]);
     assert_eq!(bytes[32..36], [0, 0, 7, 0xD0]);
     assert_eq!(Hello::parse(&bytes), Some(hello()));
 }

@@ -32,17 +32,24 @@ impl<S: Stream> Mux<S> {
         if !bytes.is_empty() {
             self.last_heard = now;
         }
-        while !bytes.is_empty() && self.link {
-            let taken = if self.peer.is_none() {
+        while self.link {
+            if self.peer.is_none() {
                 let (taken, hello) = self.inbound.hunt.feed(bytes);
-                if let Some(hello) = hello {
-                    self.hello(now, hello);
+                bytes = &bytes[taken..];
+                let Some(hello) = hello else {
+                    return;
+                };
+                self.hello(now, hello);
+                if self.peer.is_some() {
+                    let rest = self.inbound.hunt.rest();
+                    self.receive(now, &rest);
                 }
-                taken
+            } else if bytes.is_empty() {
+                return;
             } else {
-                self.frame(now, bytes)
-            };
-            bytes = &bytes[taken..];
+                let taken = self.frame(now, bytes);
+                bytes = &bytes[taken..];
+            }
         }
     }
 
