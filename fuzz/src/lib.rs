@@ -7,6 +7,7 @@ pub mod targets {
     pub mod endpoint;
     pub mod hello;
     pub mod message;
+    pub mod mux_receive;
     pub mod record;
     pub mod region;
 }
