@@ -45,8 +45,6 @@ pub struct Channel {
     pub finished: Option<End>,
     /// The application stopped before it had read all.
     pub gave_up: Option<End>,
-    /// And before the peer's stream had ended.
-    pub stopped_first: bool,
     /// STOP was seen.
     pub stop: bool,
 
@@ -77,7 +75,6 @@ impl Channel {
             read: 0,
             finished: None,
             gave_up: None,
-            stopped_first: false,
             stop: false,
             limit: 0,
             written: 0,
@@ -134,10 +131,7 @@ impl Channel {
                 }
             }
             DATA => self.received += frame.body.len() as u64,
-            FIN => {
-                self.finished = Some(end);
-                self.stopped_first = self.gave_up.is_some();
-            }
+            FIN => self.finished = Some(end),
             STOP => self.stopped = Some((frame.long(), end)),
             _ => unreachable!("frames of channels"),
         }
@@ -238,15 +232,12 @@ impl Channel {
             let room = self.read + u64::from(self.inbound) - self.granted;
             assert!(room == 0 || self.granted > self.received, "{self:?}");
         }
-        // Who has stopped before is not told of the end.
-        let finished = self.finished.filter(|_| !self.stopped_first);
-        self.check_app(app, finished, self.stopped.map(|(read, _)| Some(read)));
+        self.check_app(app, self.finished, self.stopped.map(|(read, _)| Some(read)));
     }
 
     /// The session is over. What has come can still be read.
     pub fn lost(mut self) {
-        let finished = self.finished.filter(|_| !self.stopped_first);
-        let finished = finished.unwrap_or(End::Abort);
+        let finished = self.finished.unwrap_or(End::Abort);
         let receipt = self.stopped.map(|(read, _)| read);
         if let Some(app) = self.app.take() {
             self.read_some(&app, usize::MAX);
@@ -263,7 +254,9 @@ impl Channel {
             None => self.received - self.read,
         };
         assert_eq!(app.readable() as u64, readable);
-        assert_eq!(app.ended(), finished.filter(|_| readable == 0));
+        // Who has stopped before is not told of the end.
+        let told = self.gave_up.is_none() && readable == 0;
+        assert_eq!(app.ended(), finished.filter(|_| told));
         assert_eq!(app.receipt(), receipt);
     }
 
