@@ -97,6 +97,11 @@ impl<S: Stream> Entry<S> {
             && self.due == 0
     }
 
+    /// The first CREDIT, by which it is accepted, does not wait to be sent.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.due & CREDIT == 0 || self.granted > u64::from(self.capacity)
+    }
+
     /// This end's stream ends here. Nothing is pulled any more.
     pub(crate) fn end_stream(&mut self, end: End) {
         if self.fin.is_none() {

@@ -67,6 +67,8 @@ pub struct Mux<S> {
     schedule: Schedule,
     /// Channels with frames that are due, each at most once.
     control: VecDeque<u16>,
+    /// Bytes of such frames since the last DATA.
+    ahead: usize,
     events: VecDeque<Event>,
     inbound: Inbound,
     last_sent: Duration,
@@ -91,6 +93,7 @@ impl<S: Stream> Mux<S> {
             table: Table::new(),
             schedule: Schedule::new(config.max_frame),
             control: VecDeque::new(),
+            ahead: 0,
             events: VecDeque::new(),
             inbound: Inbound::default(),
             last_sent: Duration::ZERO,
@@ -224,16 +227,23 @@ impl<S: Stream> Mux<S> {
             let Some(id) = self.schedule.head() else {
                 return;
             };
-            let room = (out.len() - *at).min(peer.max_frame);
             let Some(entry) = self.table.get_mut(id) else {
                 // It cannot be: channels that go leave the schedule.
                 self.schedule.drop_head(&mut Default::default());
                 continue;
             };
-            let Some(stream) = entry.stream.as_mut().filter(|_| entry.fin.is_none()) else {
+            if entry.stream.is_none() || entry.fin.is_some() {
                 self.schedule.drop_head(&mut entry.turn);
                 continue;
+            }
+            // Data comes behind the acceptance of its channel, whoever's turn it is.
+            if !entry.is_announced() && !entry.write_due(id, peer.tags.0, out, at) {
+                return;
+            }
+            let Some(stream) = &mut entry.stream else {
+                continue;
             };
+            let room = (out.len() - *at).min(peer.max_frame);
             if room <= HEAD || room < SHORT_FRAME.min(peer.max_frame) && *at > 0 {
                 return;
             }
@@ -249,6 +259,7 @@ impl<S: Stream> Mux<S> {
                     out[*at..*at + HEAD].copy_from_slice(&head);
                     *at += HEAD + n;
                     entry.sent += n as u64;
+                    self.ahead = 0;
                     self.schedule.sent(HEAD + n, &mut entry.turn);
                 }
                 Pull::End(end) => {
@@ -260,11 +271,19 @@ impl<S: Stream> Mux<S> {
         }
     }
 
-    /// Frames that are due, ahead of all data: they are short, and free what others wait for. `false` if some did not fit.
+    /// Frames that are due, ahead of data: they are short, and free what others wait for. But where windows are
+    /// tiny, credit without end could be due: after a frame's worth of them, data has its turn. `false` if some
+    /// did not fit.
     fn due_frames(&mut self, peer: &Peer, out: &mut [u8], at: &mut usize) -> bool {
         while let Some(&id) = self.control.front() {
+            if self.ahead >= peer.max_frame && !self.schedule.is_empty() {
+                return true;
+            }
             if let Some(entry) = self.table.get_mut(id) {
-                if !entry.write_due(id, peer.tags.0, out, at) {
+                let before = *at;
+                let written = entry.write_due(id, peer.tags.0, out, at);
+                self.ahead += *at - before;
+                if !written {
                     return false;
                 }
                 entry.queued = false;

@@ -54,6 +54,11 @@ impl Schedule {
         self.next.clear();
     }
 
+    /// Nobody has anything to send.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.this.is_empty() && self.next.is_empty()
+    }
+
     /// The channel may have something to send.
     pub(crate) fn add(&mut self, id: u16, turn: &mut Turn) {
         if turn.waiting {

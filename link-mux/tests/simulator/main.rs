@@ -32,6 +32,9 @@ fn number(name: &str) -> Option<u64> {
     )
 }
 
+/// Nobody reads more of them.
+const MOST_FAILURES: usize = 20;
+
 /// One run. The error is the law that was broken.
 fn run(seed: u64) -> Result<Figures, String> {
     let run = || World::new(seed, false).run();
@@ -102,12 +105,14 @@ fn campaign() {
     let next = AtomicU64::new(first);
     let sum = Mutex::new(Figures::default());
     let failures = Mutex::new(Vec::new());
+    // A broken law is told below, once.
+    std::panic::set_hook(Box::new(|_| ()));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + count {
+                    if seed >= first + count || failures.lock().unwrap().len() >= MOST_FAILURES {
                         return;
                     }
                     let figures = run(seed);
@@ -129,5 +134,7 @@ fn campaign() {
         println!("SIM_SEED={seed}: {what}");
     }
     println!("{:<36} {:>14}", "failures", failures.len());
-    assert!(failures.is_empty());
+    if !failures.is_empty() {
+        std::process::exit(1);
+    }
 }
