@@ -1,4 +1,6 @@
 //! Many channels share a link: who may send when, and who waits for whom.
+//!
+//! All of it shows T4: many channels share one cable fairly.
 
 mod support;
 

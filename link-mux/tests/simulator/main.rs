@@ -1,6 +1,9 @@
 //! Two ends of a link in a simulated world with a time of its own: slow, late, cut, damaged, restarted; and what must
 //! hold of every channel whatever happens.
 //!
+//! Shows C1 (nothing lost, doubled or foreign), C4 to C6 (ends, losses), C9 (receipts), T4 (sharing, plugging) and T5
+//! (damaged lines).
+//!
 //! Everything follows from a seed. `SIM_SEED=123 cargo test -p link-mux --test simulator -- --exact replay --nocapture`
 //! tells what happens in one run; `scripts/sim` makes very many.
 
