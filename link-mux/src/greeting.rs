@@ -87,6 +87,11 @@ impl Greeting {
         self.due = None;
     }
 
+    /// Whether the other end is known to hear this one.
+    pub(crate) fn is_established(&self) -> bool {
+        self.established
+    }
+
     /// The session's two ids, this end's first.
     pub(crate) fn ids(&self) -> (u64, u64) {
         (self.own, self.theirs.unwrap_or(0))
@@ -116,6 +121,17 @@ impl Greeting {
     /// The other end, which this one hears, waits for a hello that it has not heard, or has lost.
     pub(crate) fn say_again(&mut self, now: Duration) {
         self.due = Some(now);
+    }
+
+    /// Something came that only an end can have sent which hears this one. Where hellos may be lost, that does as
+    /// well as one. Whether the session begins behind it.
+    pub(crate) fn confirmed(&mut self) -> bool {
+        if self.established || self.theirs.is_none() {
+            return false;
+        }
+        self.established = true;
+        self.due = None;
+        true
     }
 
     /// The other end's hello.

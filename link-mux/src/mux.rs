@@ -151,6 +151,11 @@ impl<S: Stream> Mux<S> {
         self.begin(now + PENALTY);
     }
 
+    /// What the layer below has found out.
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
     /// Whether a session is established.
     pub fn is_up(&self) -> bool {
         self.peer.is_some()

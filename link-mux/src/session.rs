@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::config::{Config, ConfigError};
+use crate::event::Event;
 use crate::mux::Mux;
 use crate::noise::{Noise, NoiseConfig, NoiseEvent};
 use crate::stream::Stream;
@@ -54,9 +55,16 @@ impl<S: Stream> Session<S> {
         let Some(noise) = &mut self.noise else {
             return self.mux.receive(now, bytes);
         };
-        // One packet at a time: what one brings belongs to the session that it finds or begins.
-        for packet in bytes.split_inclusive(|&byte| byte == 0) {
-            noise.receive(now, packet, &mut |bytes| self.mux.receive(now, bytes));
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            // Until the mux knows of the session, one packet at a time: what follows is of use only then.
+            let packet = rest
+                .iter()
+                .position(|&byte| byte == 0)
+                .filter(|_| !noise.is_open());
+            let (now_known, later) = rest.split_at(packet.map_or(rest.len(), |end| end + 1));
+            rest = later;
+            noise.receive(now, now_known, &mut |bytes| self.mux.receive(now, bytes));
             follow(noise, &mut self.mux, now);
         }
     }
@@ -89,6 +97,8 @@ fn follow<S: Stream>(noise: &mut Noise, mux: &mut Mux<S>, now: Duration) {
         match event {
             NoiseEvent::Up => mux.link_up(now),
             NoiseEvent::Down => mux.link_down(),
+            NoiseEvent::Version { theirs } => mux.tell(Event::Version { theirs }),
+            NoiseEvent::Loop => mux.tell(Event::Loop),
         }
     }
 }
