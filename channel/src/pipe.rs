@@ -15,7 +15,7 @@ mod writer;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,7 @@ pub fn pipe(
         writer_aborted: AtomicBool::new(false),
         reader_aborted: AtomicBool::new(false),
         looking: AtomicBool::new(false),
+        known: AtomicUsize::new(0),
     });
     let writer = PipeWriter {
         producer,
@@ -80,6 +81,8 @@ struct Ends {
     reader_aborted: AtomicBool,
     /// A late look at the writer is on its way.
     looking: AtomicBool,
+    /// How far the reader had come when the writer said last that it sleeps.
+    known: AtomicUsize,
 }
 
 /// How long a little room may stay unknown to a writer that sleeps: long against the cost of a
@@ -87,8 +90,8 @@ struct Ends {
 const LATE_LOOK: Duration = Duration::from_millis(1);
 
 impl Ends {
-    /// Has the writer woken a little later if it sleeps then and there is room: a reader that freed
-    /// less than a quarter may never come back, and the writer may be what it waits for.
+    /// Has the writer woken a little later if it sleeps then and there is room that it does not know of: a
+    /// reader that freed less than a quarter may never come back, and the writer may be what it waits for.
     fn look_later(self: &Arc<Self>) {
         // AcqRel, with the swap in the job: room that was made before a call that found a look on
         // its way is seen by that look.
@@ -101,7 +104,8 @@ impl Ends {
             if let Some(ends) = ends.upgrade() {
                 // AcqRel, with the swap above.
                 ends.looking.swap(false, Ordering::AcqRel);
-                if ends.observer.fill() < ends.observer.capacity() {
+                // Relaxed: an older figure than the writer's last costs a wake-up for nothing.
+                if ends.observer.read() != ends.known.load(Ordering::Relaxed) {
                     ends.wake_writer();
                 }
             }
@@ -192,6 +196,11 @@ impl PipeControl {
     /// Whether the writer aborted.
     pub fn is_writer_aborted(&self) -> bool {
         self.0.writer_aborted()
+    }
+
+    /// Whether the reader aborted.
+    pub fn is_reader_aborted(&self) -> bool {
+        self.0.reader_aborted()
     }
 
     /// Whether the stream has ended and everything before the end was read.

@@ -124,7 +124,19 @@ impl<M: Memory> Producer<M> {
     /// # Errors
     /// The consumer's position is impossible; the flag is down.
     pub fn prepare_sleep(&mut self) -> Result<Sleep, Corrupt> {
-        self.cursor.prepare_sleep()
+        self.cursor.prepare_sleep(1)
+    }
+
+    /// Like [`prepare_sleep`](Self::prepare_sleep), but until there is room for
+    /// `room` bytes (at most the capacity), for a producer that has no use for
+    /// less. The consumer's `signal` does not know how much that is: it says
+    /// [`Signal::Wake`] for whatever was freed, once, and who finds too little
+    /// prepares for sleep again.
+    ///
+    /// # Errors
+    /// The consumer's position is impossible; the flag is down.
+    pub fn prepare_sleep_for(&mut self, room: usize) -> Result<Sleep, Corrupt> {
+        self.cursor.prepare_sleep(room)
     }
 
     /// Takes the flag of [`prepare_sleep`](Self::prepare_sleep) down after

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -34,6 +35,34 @@ impl PipeWriter {
     /// Capacity in bytes.
     pub fn capacity(&self) -> usize {
         self.producer.capacity()
+    }
+
+    /// Waits for room for `room` bytes, or for all the room there is if the ring is smaller; tells how much there
+    /// is. For a driver that grants the peer what its application has freed, and has nothing to write now.
+    ///
+    /// It may be woken earlier, for a part of that: then it asks again. A reader that frees less than a
+    /// quarter, and waits for nothing, is noticed a millisecond later.
+    ///
+    /// # Errors
+    /// As for a write: the stream is finished, or the reader has stopped.
+    pub fn poll_room(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
+        let room = room.min(self.capacity());
+        loop {
+            let vacant = self.producer.vacant().map_err(corrupt)?;
+            if self.producer.is_finished() || self.producer.is_abandoned() {
+                return Poll::Ready(self.stopped());
+            }
+            if vacant >= room {
+                if self.armed {
+                    self.producer.cancel_sleep();
+                    self.armed = false;
+                }
+                return Poll::Ready(Ok(vacant));
+            }
+            if self.arm(cx.waker(), room)? {
+                return Poll::Pending;
+            }
+        }
     }
 
     #[inline]
@@ -95,16 +124,28 @@ impl PipeWriter {
         self.ends.receipt.wake();
     }
 
-    fn prepare_sleep(&mut self, waker: &Waker) -> io::Result<bool> {
+    /// Leaves `waker` to be woken when there is room for `room` bytes, or a part of it; `false` when there is
+    /// by now.
+    fn arm(&mut self, waker: &Waker, room: usize) -> io::Result<bool> {
         // The order matters: whoever sees the flag must find the waker.
         self.ends.writer.set(waker);
+        // Relaxed: see `Ends::look_later`.
+        let known = self.ends.observer.read();
+        self.ends.known.store(known, Ordering::Relaxed);
         self.armed = true;
-        if self.producer.prepare_sleep().map_err(corrupt)? == Sleep::Ready {
+        if self.producer.prepare_sleep_for(room).map_err(corrupt)? == Sleep::Ready {
             self.armed = false;
             return Ok(false);
         }
         // The reader may not have seen yet that this side sleeps.
         self.ends.look_later();
+        Ok(true)
+    }
+
+    fn prepare_sleep(&mut self, waker: &Waker) -> io::Result<bool> {
+        if !self.arm(waker, 1)? {
+            return Ok(false);
+        }
         if let Some(inbound) = &self.inbound {
             inbound.nudge_writer();
         }

@@ -224,7 +224,9 @@ impl Writer {
         self.shared.wake_consumer()
     }
 
-    pub(crate) fn prepare_sleep(&mut self) -> Result<Sleep, Corrupt> {
+    /// `Producer::prepare_sleep_for`.
+    pub(crate) fn prepare_sleep(&mut self, room: usize) -> Result<Sleep, Corrupt> {
+        let room = room.clamp(1, self.capacity());
         let shared = self.shared;
         let flag = &shared.rare().producer_sleeps;
         raise(flag);
@@ -234,7 +236,7 @@ impl Writer {
         match free {
             // Relaxed load above: ordered by the fence in `raise`, which
             // pairs with the one in `take`, like the look.
-            Ok(0) if !stopped => Ok(Sleep::Asleep),
+            Ok(free) if free < room && !stopped => Ok(Sleep::Asleep),
             other => {
                 lower(flag);
                 other.map(|_| Sleep::Ready)
