@@ -1,0 +1,74 @@
+//! What a link is: bytes in, bytes out, between two devices.
+
+use std::io;
+use std::task::{Context, Poll};
+
+/// One opened link: a duplex stream of bytes that keeps its order. Whether it damages or loses some is for
+/// [`Settings::noise`](crate::Settings::noise) to make good.
+///
+/// Only its driver's thread calls it. A poll function never blocks; where it says `Pending`, the waker of the
+/// last call is woken when a further call is worth it (or the link has [descriptors](Link::descriptors)).
+pub trait Link: Send {
+    /// Reads what has arrived into `into`, which is not empty. `Ok(0)`: the other end is gone; so it is, too, after
+    /// an error, and the link is closed.
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Sends from `from`, which is not empty, at least one byte. After an error the link is closed.
+    ///
+    /// What was taken cannot be overtaken any more: a link with a large buffer on a slow line makes urgent frames
+    /// wait, and does better to take less.
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Ready when everything that was written is out of this process. The link is dropped only after that, if
+    /// nothing breaks.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let _ = cx;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nothing more will be written: tells the other end so, if the link has a way (a half-close). For plain mode.
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// What the driver's thread can sleep on itself, which saves it a switch of threads for each wake-up. If this
+    /// is `Some`, it always is, and the wakers of the poll functions need not be woken: after `Pending` they are
+    /// called again when the system says that the descriptor is ready.
+    #[cfg(unix)]
+    fn descriptors(&self) -> Option<Descriptors<'_>> {
+        None
+    }
+}
+
+/// The descriptors of a link, in non-blocking mode. They may be the same.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug)]
+pub struct Descriptors<'a> {
+    /// Readable when [`Link::poll_read`] is worth a call.
+    pub read: std::os::fd::BorrowedFd<'a>,
+    /// Writable when [`Link::poll_write`] is worth a call.
+    pub write: std::os::fd::BorrowedFd<'a>,
+}
+
+impl<L: Link + ?Sized> Link for Box<L> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        (**self).poll_read(cx, into)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        (**self).poll_write(cx, from)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (**self).poll_flush(cx)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        (**self).finish()
+    }
+
+    #[cfg(unix)]
+    fn descriptors(&self) -> Option<Descriptors<'_>> {
+        (**self).descriptors()
+    }
+}

@@ -1,0 +1,212 @@
+//! Cables: links with two ends, which whoever listens and whoever dials find by name.
+//!
+//! A real cable has two devices. Here one transport finds a cable's near end by listening at it, another one its
+//! far end by dialling it; each keeps its end plugged in from then on, as two devices would.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex};
+
+use channel::transport::{BoxFuture, Connection, Listener, Transport};
+use channel::{DialError, Domain, Endpoint, ListenError, Options};
+use transport_link::{
+    Config, Descriptor, Halves, Hold, Link, LinkTransport, Place, PlaceError, Settings,
+};
+use transport_testkit::Subject;
+
+/// What a cable is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Make {
+    /// A Unix socket pair, on which the driver sleeps.
+    Sockets,
+    /// Two pipes, with threads that block.
+    Pipes,
+}
+
+type Ends = [Option<Box<dyn Link>>; 2];
+
+impl Make {
+    fn link(self) -> io::Result<Ends> {
+        Ok(match self {
+            Make::Sockets => {
+                let (near, far) = UnixStream::pair()?;
+                [
+                    Some(Box::new(Descriptor::new(near)?)),
+                    Some(Box::new(Descriptor::new(far)?)),
+                ]
+            }
+            Make::Pipes => {
+                let (near_read, far_write) = io::pipe()?;
+                let (far_read, near_write) = io::pipe()?;
+                [
+                    Some(Box::new(Halves::new(near_read, near_write)?)),
+                    Some(Box::new(Halves::new(far_read, far_write)?)),
+                ]
+            }
+        })
+    }
+}
+
+const NEAR: usize = 0;
+const FAR: usize = 1;
+
+/// The cables of this process: the ends that nobody has taken yet.
+static CABLES: LazyLock<Mutex<VecDeque<(String, Ends)>>> = LazyLock::new(Default::default);
+
+/// What answers at the near end of a cable at which nobody has ever listened: a device with nothing to offer.
+static BLANK: LazyLock<Mutex<Vec<Hold>>> = LazyLock::new(Default::default);
+
+fn plug_in(name: &str, end: usize, make: Make) -> io::Result<Box<dyn Link>> {
+    let mut cables = CABLES.lock().unwrap();
+    let known = cables.iter_mut().find(|(known, _)| known == name);
+    if let Some(link) = known.and_then(|(_, ends)| ends[end].take()) {
+        return Ok(link);
+    }
+    let mut ends = make.link()?;
+    let link = ends[end].take().unwrap();
+    cables.retain(|(known, _)| known != name);
+    cables.push_back((name.to_owned(), ends));
+    // Of a cable that is not plugged in any more.
+    while cables.len() > CABLES_KEPT {
+        cables.pop_front();
+    }
+    Ok(link)
+}
+
+/// More than are in use at one time.
+const CABLES_KEPT: usize = 16;
+
+fn links(make: Make, end: usize) -> LinkTransport {
+    LinkTransport::new(["cable"], move |at| {
+        at.check_options(&[])?;
+        if at.is_plain() {
+            return Err(PlaceError::Unsupported("a cable has no plain mode".into()));
+        }
+        let name = at.authority().to_owned();
+        Ok(Place {
+            key: name.clone(),
+            settings: settings(),
+            device: Box::new(move || plug_in(&name, end, make)),
+        })
+    })
+}
+
+fn settings() -> Settings {
+    Settings {
+        mux: Config {
+            max_channels: 2048,
+            max_credit: 1 << 30,
+            ..Config::default()
+        },
+        ..Settings::default()
+    }
+}
+
+/// A transport over cables: `cable://NAME/BROKER`.
+pub struct Cables {
+    make: Make,
+    ends: [LinkTransport; 2],
+    /// The newest last.
+    plugged: Mutex<VecDeque<(String, usize, Hold)>>,
+}
+
+/// How many cables each device keeps plugged in: as many as a test has at once. Others are as if unplugged, unless
+/// somebody uses them.
+const SOCKETS: usize = 4;
+
+impl Cables {
+    pub fn new(make: Make) -> Cables {
+        Cables {
+            make,
+            ends: [NEAR, FAR].map(|end| links(make, end)),
+            plugged: Mutex::default(),
+        }
+    }
+
+    fn end(&self, at: &Endpoint, first: usize) -> Result<&LinkTransport, ListenError> {
+        let name = at.authority();
+        let mut plugged = self.plugged.lock().unwrap();
+        if let Some((_, end, _)) = plugged.iter().find(|(known, ..)| known == name) {
+            return Ok(&self.ends[*end]);
+        }
+        let hold = self.ends[first].hold(at)?;
+        plugged.push_back((name.to_owned(), first, hold));
+        while plugged.len() > SOCKETS {
+            // Not the first one, which a test has all the while.
+            plugged.remove(1);
+        }
+        drop(plugged);
+        if first == FAR && !LISTENED.lock().unwrap().iter().any(|known| known == name) {
+            let blank = links(self.make, NEAR);
+            let hold = blank.hold(at)?;
+            BLANK.lock().unwrap().push(hold);
+        }
+        if first == NEAR {
+            let mut listened = LISTENED.lock().unwrap();
+            listened.push_back(name.to_owned());
+            while listened.len() > 1000 {
+                listened.pop_front();
+            }
+        }
+        Ok(&self.ends[first])
+    }
+}
+
+/// The cables whose near end has a device: the last thousand.
+static LISTENED: LazyLock<Mutex<VecDeque<String>>> = LazyLock::new(Default::default);
+
+impl Transport for Cables {
+    fn schemes(&self) -> &[&str] {
+        &["cable"]
+    }
+
+    fn dial<'a>(
+        &'a self,
+        to: &'a Endpoint,
+        options: &'a Options,
+    ) -> BoxFuture<'a, Result<Connection, DialError>> {
+        match self.end(to, FAR) {
+            Ok(links) => links.dial(to, options),
+            Err(ListenError::Unsupported(why)) => {
+                Box::pin(async { Err(DialError::Unsupported(why)) })
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn listen(&self, at: &Endpoint, options: &Options) -> Result<Box<dyn Listener>, ListenError> {
+        self.end(at, NEAR)?.listen(at, options)
+    }
+}
+
+/// A transport under test.
+pub struct OverCables {
+    pub make: Make,
+    pub live_memory: fn() -> usize,
+}
+
+impl Subject for OverCables {
+    fn name(&self) -> &str {
+        match self.make {
+            Make::Sockets => "link over sockets",
+            Make::Pipes => "link over pipes",
+        }
+    }
+
+    fn add_to(&self, domain: &Domain) {
+        domain.add(Cables::new(self.make));
+    }
+
+    fn endpoint(&self, broker: &str) -> Endpoint {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = NEXT.fetch_add(1, Ordering::Relaxed).to_string();
+        let at = Endpoint::new("cable", &name).unwrap();
+        at.with_broker(broker).unwrap()
+    }
+
+    fn live_memory(&self) -> Option<fn() -> usize> {
+        Some(self.live_memory)
+    }
+}
