@@ -28,7 +28,7 @@ pub struct End {
     pub waiting: Vec<(Time, ChannelId, usize)>,
     /// Jobs that it is to open: when.
     pub jobs: Vec<(Time, usize)>,
-    /// Of channels that were refused since all was sent: they still count. How many, and their buffers.
+    /// Of channels that were refused and still count, as their ends are not sent yet. How many, and their buffers.
     pub leaving: (u64, u64),
     /// Calls of `transmit` for which the deadline was the only reason.
     pub wakeups: u64,

@@ -17,7 +17,7 @@ impl World {
         if !disturbed && !self.figures.steps.is_multiple_of(4) {
             return;
         }
-        let bound = 50 * MS + self.tries() * round;
+        let bound = self.slack() + self.tries() * round;
         for &pair in &self.live {
             for direction in 0..2 {
                 let waited = self.pairs[pair].waited(direction, now, disturbed);
@@ -44,6 +44,14 @@ impl World {
             plan.delay + self.plan.queued(line) + plan.time_of(channels * frame)
         };
         way(0) + way(1)
+    }
+
+    /// What does not depend on the line. Who sends again does not know at first how long an answer takes.
+    fn slack(&self) -> Time {
+        match self.plan.noise {
+            None => 50 * MS,
+            Some(_) => 2500 * MS,
+        }
     }
 
     /// How often something may have to be said until it is heard.

@@ -238,7 +238,9 @@ impl World {
             self.figures.note_bytes(&this.out[..n]);
             self.lines[end].send(self.now, &this.out[..n]);
         } else {
-            this.leaving = (0, 0);
+            if session.mux().channels() == this.pairs.len() + this.waiting.len() {
+                this.leaving = (0, 0);
+            }
             let deadline = session.deadline();
             assert!(
                 deadline.is_none_or(|at| at > now),
@@ -313,7 +315,8 @@ impl World {
                     self.lines[line].deaf_until = now + lasts;
                 }
                 self.timer(now + lasts, Timer::Calm);
-                self.disturbed = now + lasts;
+                // Who waits for an answer waits twice as long each time.
+                self.disturbed = now + 3 * lasts;
             }
             What::Restart {
                 end,
