@@ -8,7 +8,10 @@
 //! tells what happens in one run; `scripts/sim` makes very many.
 
 mod app;
+mod draw;
 mod end;
+mod events;
+mod faults;
 mod figures;
 mod laws;
 mod line;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use link_mux::noise::NoiseConfig;
 use link_mux::{Config, End};
 
+use crate::draw;
 use crate::rng::Rng;
 
 /// Nanoseconds of virtual time.
@@ -116,13 +117,13 @@ impl Plan {
     pub fn new(rng: &mut Rng) -> Plan {
         let noise = rng.chance(50) && std::env::var("SIM_NOISE").is_ok();
         let rate = rng.scaled(300, 20_000_000);
-        let lines = [line(rng, rate), line(rng, rate)];
+        let lines = [draw::line(rng, rate), draw::line(rng, rate)];
         let slowest = lines[0].rate.min(lines[1].rate);
-        let jobs = jobs(rng, slowest);
+        let jobs = draw::jobs(rng, slowest);
         let delays = lines[0].delay + lines[1].delay;
         // Nothing takes the line for longer than 300 ms: slow lines need small frames.
         let most = (slowest * 3 / 10).clamp(64, 16_384);
-        let ends = [end(rng, most), end(rng, most)];
+        let ends = [draw::end(rng, most), draw::end(rng, most)];
         let mut plan = Plan {
             noise: None,
             ends,
@@ -146,7 +147,7 @@ impl Plan {
         let count = if rng.chance(50) { 0 } else { rng.between(1, 3) };
         for _ in 0..count {
             let after = rng.below(volume);
-            let what = fault(rng, noise);
+            let what = draw::fault(rng, noise);
             plan.faults.push(Fault { after, what });
         }
         plan.faults.sort_by_key(|fault| fault.after);
@@ -195,146 +196,13 @@ impl Plan {
     }
 }
 
-fn line(rng: &mut Rng, rate: u64) -> LinePlan {
-    LinePlan {
-        delay: rng.scaled(1_000, 100 * MS),
-        // Most lines are as fast in one direction as in the other.
-        rate: if rng.chance(70) {
-            rate
-        } else {
-            rng.between(rate.div_ceil(8), rate)
-        },
-        pieces: rng.pick(&[1, 2, 5]),
-        flips: 0,
-        losses: 0,
-        inserts: 0,
-    }
-}
-
-fn end(rng: &mut Rng, most: u64) -> EndPlan {
-    let max_frame = rng.scaled(64, most);
-    EndPlan {
-        config: Config {
-            max_frame: max_frame as u32,
-            max_channels: rng.scaled(1, 300) as u16,
-            max_credit: if rng.chance(75) {
-                64 << 20
-            } else {
-                rng.between(9_000, 20_000)
-            },
-            keep_alive: None,
-        },
-        out: rng.between(64, (2 * max_frame).min(most).max(64)) as usize,
-        lazy: rng.chance(60),
-        refuses: rng.pick(&[0, 0, 0, 30]),
-        late: rng.pick(&[0, 0, MS, S]),
-    }
-}
-
-fn jobs(rng: &mut Rng, rate: u64) -> Vec<Job> {
-    // Most runs are short, so that there can be many.
-    let (most, grains) = if rng.chance(95) {
-        (2_500, 20)
-    } else {
-        (20_000, 200)
-    };
-    let count = rng.scaled(1, 20);
-    let most = most.min(rate * 4) / count;
-    let spread = rng.pick(&[0, 50 * MS, 2 * S]);
-    let both = rng.chance(70);
-    (0..count)
-        .map(|_| {
-            let mut sides = [side(rng, most), side(rng, most)];
-            for writer in 0..2 {
-                // So much moves at once.
-                let grain = sides[writer]
-                    .grain(true)
-                    .min(sides[1 - writer].grain(false));
-                sides[writer].bytes = sides[writer].bytes.min(grain * grains);
-            }
-            Job {
-                opener: if both { rng.below(2) as usize } else { 0 },
-                at: rng.between(0, spread),
-                patience: rng.chance(10).then(|| rng.below(S)),
-                sides,
-            }
-        })
-        .collect()
-}
-
-fn side(rng: &mut Rng, most: u64) -> SidePlan {
-    SidePlan {
-        inbound: rng.scaled(1, 8_192) as u32,
-        outbound: rng.scaled(1, 8_192) as u32,
-        bytes: rng.between(0, most),
-        end: ending(rng, 15),
-        writes: pace(rng),
-        reads: pace(rng),
-        stop: rng
-            .chance(20)
-            .then(|| (rng.between(0, most), ending(rng, 50))),
-    }
-}
-
 impl SidePlan {
     /// How many bytes it moves at once.
-    fn grain(&self, writing: bool) -> u64 {
+    pub fn grain(&self, writing: bool) -> u64 {
         let (buffer, pace) = match writing {
             true => (self.outbound, self.writes),
             false => (self.inbound, self.reads),
         };
         u64::from(buffer).min(pace.bytes as u64)
-    }
-}
-
-fn ending(rng: &mut Rng, aborts: u64) -> End {
-    if rng.chance(aborts) {
-        End::Abort
-    } else {
-        End::Orderly
-    }
-}
-
-fn pace(rng: &mut Rng) -> Pace {
-    match rng.below(4) {
-        0 => Pace {
-            bytes: rng.between(1, 20) as usize,
-            pause: rng.scaled(MS / 10, 20 * MS),
-        },
-        1 => Pace {
-            bytes: rng.between(20, 4_000) as usize,
-            pause: rng.scaled(MS, 500 * MS),
-        },
-        _ => Pace {
-            bytes: rng.between(1, 4_000) as usize,
-            pause: 0,
-        },
-    }
-}
-
-fn fault(rng: &mut Rng, noise: bool) -> What {
-    let mut time = || rng.scaled(1, 3 * S);
-    let (a, b, c) = (time(), time(), time());
-    match rng.below(if noise { 3 } else { 2 }) {
-        0 => {
-            let told = [a, b];
-            // Nothing passes before both know: otherwise the line would have lost bytes of a session.
-            let both = a.max(b);
-            What::Cut {
-                told,
-                up: [both + rng.below(S), both + rng.below(S)],
-            }
-        }
-        1 => What::Restart {
-            end: rng.below(2) as usize,
-            // What the new program says does not arrive before it is known that the old one is gone.
-            boot: a.max(b),
-            told: b,
-            up: b + c,
-        },
-        _ => What::Outage {
-            lasts: a,
-            lines: rng.pick(&[[true, true], [true, false], [false, true]]),
-        },
     }
 }

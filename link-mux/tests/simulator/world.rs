@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::app::State;
 use crate::end::End;
+use crate::faults::Timer;
 use crate::figures::Figures;
 use crate::laws::Pair;
 use crate::line::Line;
-use crate::plan::{Fault, MS, Plan, S, Time, What};
+use crate::plan::{Fault, MS, Plan, S, Time};
 use crate::rng::Rng;
 
 /// A run that takes longer does not end.
@@ -27,21 +27,14 @@ pub struct World {
     pub live: Vec<usize>,
     /// How often each job was begun.
     pub begun: Vec<u32>,
-    faults: Vec<Fault>,
-    timers: BTreeMap<(Time, u64), Timer>,
-    made: u64,
+    pub faults: Vec<Fault>,
+    pub timers: BTreeMap<(Time, u64), Timer>,
+    /// How many timers there ever were.
+    pub made: u64,
     /// The effects of a fault last until then.
     pub disturbed: Time,
     pub figures: Figures,
     pub verbose: bool,
-}
-
-enum Timer {
-    Boot(usize),
-    LinkDown(usize),
-    LinkUp(usize),
-    /// An outage is over.
-    Calm,
 }
 
 impl World {
@@ -248,102 +241,6 @@ impl World {
             );
         }
         self.events(end);
-    }
-
-    fn timer(&mut self, at: Time, timer: Timer) {
-        self.made += 1;
-        self.timers.insert((at, self.made), timer);
-    }
-
-    fn run_timer(&mut self, timer: Timer) {
-        let now = self.now;
-        match timer {
-            Timer::Calm => {}
-            Timer::Boot(end) => {
-                self.say(end, || "boots".into());
-                let seed = self.rng.next();
-                self.ends[end].boot(&self.plan, end, seed, now);
-            }
-            Timer::LinkUp(end) => {
-                self.say(end, || "link up".into());
-                self.ends[end].link_up(now);
-                self.events(end);
-            }
-            Timer::LinkDown(end) => {
-                self.say(end, || "link down".into());
-                self.ends[end].link_down(now);
-                self.events(end);
-            }
-        }
-    }
-
-    fn begin_faults(&mut self) {
-        let carried: u64 = self.lines.iter().map(|line| line.carried).sum();
-        // One at a time: a second one could make the line lose bytes of a session.
-        while self.timers.is_empty()
-            && self.now >= self.disturbed
-            && self
-                .faults
-                .first()
-                .is_some_and(|fault| carried >= fault.after)
-        {
-            let fault = self.faults.remove(0);
-            self.begin(fault.what);
-        }
-    }
-
-    fn begin(&mut self, what: What) {
-        let now = self.now;
-        self.say(2, || format!("{what:?}"));
-        match what {
-            What::Cut { told, up } => {
-                self.figures.cuts += 1;
-                let alive = now + told[0].max(told[1]);
-                for line in &mut self.lines {
-                    line.cut(now, alive);
-                    line.deaf_until = alive;
-                }
-                for end in 0..2 {
-                    self.timer(now + told[end], Timer::LinkDown(end));
-                    self.timer(now + up[end].max(told[end]), Timer::LinkUp(end));
-                }
-                self.disturbed = now + up[0].max(up[1]);
-            }
-            What::Outage { lasts, lines } => {
-                self.figures.outages += 1;
-                for (line, _) in lines.iter().enumerate().filter(|(_, out)| **out) {
-                    self.lines[line].deaf_until = now + lasts;
-                }
-                self.timer(now + lasts, Timer::Calm);
-                // Who waits for an answer waits twice as long each time.
-                self.disturbed = now + 3 * lasts;
-            }
-            What::Restart {
-                end,
-                boot,
-                told,
-                up,
-            } => {
-                self.figures.restarts += 1;
-                self.kill(end);
-                self.lines[end].sender_killed(now);
-                self.timer(now + boot, Timer::Boot(end));
-                self.disturbed = now + boot;
-                if self.plan.noise.is_none() {
-                    self.timer(now + told, Timer::LinkDown(1 - end));
-                    self.timer(now + up.max(told), Timer::LinkUp(1 - end));
-                    self.disturbed = now + boot.max(up);
-                }
-            }
-        }
-    }
-
-    fn kill(&mut self, end: usize) {
-        let this = &mut self.ends[end];
-        (this.session, this.link, this.up) = (None, false, false);
-        this.changed = self.now;
-        this.waiting.clear();
-        self.forget(end, State::Killed);
     }
 
     /// For whoever replays a seed.
