@@ -2,5 +2,8 @@
 
 mod laws;
 mod packets;
+mod peers;
+mod sessions;
 mod speed;
+mod timing;
 mod world;

@@ -1,7 +1,7 @@
 //! Packets and their stuffing: what is written is read again, and nothing else is.
 
-use std::prelude::rust_2024::*;
 use std::vec;
+use std::vec::Vec;
 
 use proptest::prelude::*;
 

@@ -1,9 +1,9 @@
 //! How fast the layer is by itself: two ends in one thread, no line between. Prints, asserts nothing.
 
-use std::prelude::rust_2024::*;
 use std::println;
 use std::time::Instant;
 use std::vec;
+use std::vec::Vec;
 
 use core::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Two ends, and a line between them that damages what it carries: seeded, with virtual time.
 
 use std::collections::VecDeque;
-use std::prelude::rust_2024::*;
 use std::vec;
+use std::vec::Vec;
 
 use core::time::Duration;
 
@@ -264,6 +264,11 @@ impl World {
                 let n = end.transmit(self.now, &mut out);
                 end.poll_events(&mut self.rng);
                 if n == 0 {
+                    let due = end.noise.deadline().is_some_and(|at| at <= self.now);
+                    assert!(
+                        !due || room == 0,
+                        "due, and nothing done: a driver would spin"
+                    );
                     break;
                 }
                 self.lines[i].send(self.now, &out[..n], &mut self.rng);
