@@ -322,13 +322,18 @@ impl<S: Stream> Mux<S> {
 
     /// When [`transmit`](Self::transmit) is to be called although nothing else happens; `None`: never.
     pub fn deadline(&self) -> Option<Duration> {
-        let silence = self.patience().map(|patience| self.last_heard + patience);
+        let silence = self.silence();
         let keep_alive = self.peer.and_then(|peer| peer.keep_alive);
         let ping = keep_alive.map(|interval| self.last_sent + interval);
         [self.greeting.deadline(), silence, ping]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// When the peer is missed, if nothing is heard before.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        self.patience().map(|patience| self.last_heard + patience)
     }
 
     /// How long the peer may be silent.

@@ -74,6 +74,7 @@ impl<S: Stream> Session<S> {
         let Some(noise) = &mut self.noise else {
             return self.mux.transmit(now, out);
         };
+        self.mux.tick(now);
         let n = noise.transmit(now, out, &mut |out| self.mux.transmit(now, out));
         follow(noise, &mut self.mux, now);
         n
@@ -81,8 +82,15 @@ impl<S: Stream> Session<S> {
 
     /// When [`transmit`](Self::transmit) is to be called although nothing else happens.
     pub fn deadline(&self) -> Option<Duration> {
-        let noise = self.noise.as_ref().and_then(Noise::deadline);
-        [self.mux.deadline(), noise].into_iter().flatten().min()
+        let Some(noise) = &self.noise else {
+            return self.mux.deadline();
+        };
+        // What the mux has to say waits until it is asked; what it has to notice does not.
+        let mux = match noise.is_full() {
+            true => self.mux.silence(),
+            false => self.mux.deadline(),
+        };
+        [mux, noise.deadline()].into_iter().flatten().min()
     }
 
     /// Whether everything that [`transmit`](Self::transmit) gave out has arrived, as far as this end can know.

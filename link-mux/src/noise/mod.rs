@@ -192,6 +192,11 @@ impl Noise {
         self.session.is_open()
     }
 
+    /// Whether `fill` would not be asked for anything now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.session.is_full()
+    }
+
     /// Whether everything that was sent is known to have arrived, and the other end has been told of what arrived
     /// here.
     pub fn is_settled(&self) -> bool {

@@ -93,6 +93,11 @@ impl Sender {
         self.rtt = Rtt::new(self.patience);
     }
 
+    /// Whether no packet more may be sent before one has arrived.
+    pub(super) fn is_full(&self) -> bool {
+        self.next - self.first == self.window
+    }
+
     /// Whether everything sent has arrived.
     pub(super) fn is_settled(&self) -> bool {
         self.first == self.next

@@ -224,6 +224,11 @@ impl Session {
         }
     }
 
+    /// Whether nothing more of the stream can be sent now.
+    pub(super) fn is_full(&self) -> bool {
+        !self.is_open() || self.sender.is_full()
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         let session = self.greeting.is_established();
         !session || self.sender.is_settled() && self.receiver.deadline().is_none()
