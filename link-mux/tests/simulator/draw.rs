@@ -2,7 +2,7 @@
 
 use link_mux::{Config, End};
 
-use crate::plan::{EndPlan, Job, LinePlan, MS, Pace, S, SidePlan, What};
+use crate::plan::{EndPlan, Job, LinePlan, MS, Pace, S, SidePlan, Told, What};
 use crate::rng::Rng;
 
 pub fn line(rng: &mut Rng, rate: u64) -> LinePlan {
@@ -43,7 +43,7 @@ pub fn end(rng: &mut Rng, most: u64) -> EndPlan {
 
 pub fn jobs(rng: &mut Rng, rate: u64) -> Vec<Job> {
     // Most runs are short, so that there can be many.
-    let (most, grains) = if rng.chance(95) {
+    let (most, grains) = if rng.chance(98) {
         (2_500, 20)
     } else {
         (20_000, 200)
@@ -112,28 +112,42 @@ fn pace(rng: &mut Rng) -> Pace {
 }
 
 pub fn fault(rng: &mut Rng, noise: bool) -> What {
-    let mut time = || rng.scaled(1, 3 * S);
-    let (a, b, c) = (time(), time(), time());
+    let told = [told(rng), told(rng)];
     match rng.below(if noise { 3 } else { 2 }) {
         0 => {
-            let told = [a, b];
             // Nothing passes before both know: otherwise the line would have lost bytes of a session.
-            let both = a.max(b);
-            What::Cut {
-                told,
-                up: [both + rng.below(S), both + rng.below(S)],
-            }
+            let both = told[0].knows().max(told[1].knows());
+            What::Cut(told.map(|told| match told.down {
+                Some(_) => Told {
+                    up: both + rng.below(S),
+                    ..told
+                },
+                None => told,
+            }))
         }
         1 => What::Restart {
             end: rng.below(2) as usize,
             // What the new program says does not arrive before it is known that the old one is gone.
-            boot: a.max(b),
-            told: b,
-            up: b + c,
+            boot: told[0].knows() + rng.scaled(1, 3 * S),
+            told: told[0],
         },
         _ => What::Outage {
-            lasts: a,
+            lasts: rng.scaled(1, 3 * S),
             lines: rng.pick(&[[true, true], [true, false], [false, true]]),
         },
+    }
+}
+
+fn told(rng: &mut Rng) -> Told {
+    let first = rng.scaled(1, 3 * S);
+    if rng.chance(25) {
+        return Told {
+            down: None,
+            up: first,
+        };
+    }
+    Told {
+        down: Some(first),
+        up: first + rng.scaled(1, 3 * S),
     }
 }

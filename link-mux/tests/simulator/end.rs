@@ -32,7 +32,7 @@ pub struct End {
     pub leaving: (u64, u64),
     /// Calls of `transmit` for which the deadline was the only reason.
     pub wakeups: u64,
-    /// Calls that had something to send.
+    /// Bytes.
     pub sent: u64,
 }
 

@@ -1,7 +1,7 @@
 //! What goes wrong, and what the ends are told of it.
 
 use crate::app::State;
-use crate::plan::{Time, What};
+use crate::plan::{Time, Told, What};
 use crate::world::World;
 
 pub enum Timer {
@@ -59,18 +59,17 @@ impl World {
         let now = self.now;
         self.say(2, || format!("{what:?}"));
         match what {
-            What::Cut { told, up } => {
+            What::Cut(told) => {
                 self.figures.cuts += 1;
-                let alive = now + told[0].max(told[1]);
+                let alive = now + told[0].knows().max(told[1].knows());
                 for line in &mut self.lines {
                     line.cut(now, alive);
                     line.deaf_until = alive;
                 }
-                for end in 0..2 {
-                    self.timer(now + told[end], Timer::LinkDown(end));
-                    self.timer(now + up[end].max(told[end]), Timer::LinkUp(end));
+                self.disturbed = alive;
+                for (end, told) in told.into_iter().enumerate() {
+                    self.tell(end, told);
                 }
-                self.disturbed = now + up[0].max(up[1]);
             }
             What::Outage { lasts, lines } => {
                 self.figures.outages += 1;
@@ -81,24 +80,26 @@ impl World {
                 // Who waits for an answer waits twice as long each time.
                 self.disturbed = now + 3 * lasts;
             }
-            What::Restart {
-                end,
-                boot,
-                told,
-                up,
-            } => {
+            What::Restart { end, boot, told } => {
                 self.figures.restarts += 1;
                 self.kill(end);
                 self.lines[end].sender_killed(now);
                 self.timer(now + boot, Timer::Boot(end));
                 self.disturbed = now + boot;
                 if self.plan.noise.is_none() {
-                    self.timer(now + told, Timer::LinkDown(1 - end));
-                    self.timer(now + up.max(told), Timer::LinkUp(1 - end));
-                    self.disturbed = now + boot.max(up);
+                    self.tell(1 - end, told);
                 }
             }
         }
+    }
+
+    fn tell(&mut self, end: usize, told: Told) {
+        if let Some(down) = told.down {
+            self.timer(self.now + down, Timer::LinkDown(end));
+        }
+        let up = self.now + told.up;
+        self.timer(up, Timer::LinkUp(end));
+        self.disturbed = self.disturbed.max(up);
     }
 
     fn kill(&mut self, end: usize) {

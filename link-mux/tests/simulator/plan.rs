@@ -99,23 +99,33 @@ pub struct Fault {
 
 #[derive(Clone, Copy, Debug)]
 pub enum What {
-    /// The line is cut, and both ends are told, each after a time, that it is down and up again.
-    Cut { told: [Time; 2], up: [Time; 2] },
+    /// The line is cut, and both ends are told.
+    Cut([Told; 2]),
     /// As if nothing were connected; nobody is told. Only with the noise layer.
     Outage { lasts: Time, lines: [bool; 2] },
     /// The program of one end is killed, and starts again after `boot`. Without the noise layer, the other end
-    /// is told `told` after the kill, and that the link is up again after `up`.
-    Restart {
-        end: usize,
-        boot: Time,
-        told: Time,
-        up: Time,
-    },
+    /// is told.
+    Restart { end: usize, boot: Time, told: Told },
+}
+
+/// When an end is told, counted from the fault.
+#[derive(Clone, Copy, Debug)]
+pub struct Told {
+    /// The link is down; `None`: it is told only that the link is there (again).
+    pub down: Option<Time>,
+    pub up: Time,
+}
+
+impl Told {
+    /// From then on, it knows that what comes is new.
+    pub fn knows(self) -> Time {
+        self.down.unwrap_or(self.up)
+    }
 }
 
 impl Plan {
     pub fn new(rng: &mut Rng) -> Plan {
-        let noise = rng.chance(50) && std::env::var("SIM_NOISE").is_ok();
+        let noise = rng.chance(50);
         let rate = rng.scaled(300, 20_000_000);
         let lines = [draw::line(rng, rate), draw::line(rng, rate)];
         let slowest = lines[0].rate.min(lines[1].rate);
@@ -172,7 +182,10 @@ impl Plan {
         let payload = rng.scaled(64, most.min(2048)) as u16;
         let window = rng.scaled(2, 64) as u8;
         for end in &mut self.ends {
-            end.out = end.out.max(usize::from(payload) + 64);
+            if rng.chance(50) {
+                // Packets may be cut.
+                end.out = rng.between(1, u64::from(payload)) as usize;
+            }
         }
         self.noise = Some(NoiseConfig {
             payload,
