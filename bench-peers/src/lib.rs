@@ -9,7 +9,9 @@
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 pub mod abuse;
+pub mod counting;
 pub mod crowd;
+pub mod links;
 pub mod machine;
 pub mod measure;
 pub mod messages;

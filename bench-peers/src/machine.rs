@@ -2,6 +2,7 @@
 //! pinning a thread and reading the CPU time it has had.
 
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Pins the calling thread to one core.
@@ -9,10 +10,28 @@ use std::time::{Duration, Instant};
 /// # Panics
 /// If the machine has no such core, or does not let us.
 pub fn pin(core: usize) {
+    cores();
     assert!(
         core_affinity::set_for_current(core_affinity::CoreId { id: core }),
         "cannot pin a thread to core {core}; choose others with --cores"
     );
+}
+
+/// Has the allocator keep what is freed: contestants that free and allocate as they go would pay for giving
+/// pages back to the system and getting them again, or not, as the others' memory lies.
+pub fn keep_memory() {
+    #[cfg(target_env = "gnu")]
+    for parameter in [libc::M_TRIM_THRESHOLD, libc::M_MMAP_THRESHOLD] {
+        // SAFETY: sets a number of the allocator's, whichever thread does it.
+        let done = unsafe { libc::mallopt(parameter, 1 << 30) };
+        assert_eq!(done, 1, "mallopt");
+    }
+}
+
+/// How many cores this process may use, whatever threads were pinned to.
+fn cores() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get()))
 }
 
 /// CPU time that the calling thread has had so far.
@@ -147,8 +166,7 @@ impl NeighbourWatch {
     /// Since the start.
     pub fn stop(self) -> Neighbours {
         let (busy, stolen) = busy_seconds();
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let all = self.begun.elapsed().as_secs_f64() * cores as f64;
+        let all = self.begun.elapsed().as_secs_f64() * cores() as f64;
         let own = (process_cpu() + children_cpu() - self.own).as_secs_f64();
         Neighbours {
             programs: ((busy - self.busy - own) / all).max(0.0),
@@ -183,7 +201,6 @@ pub fn describe() -> Vec<(&'static str, String)> {
             .and_then(|line| line.split_once(':'))
             .map(|(_, value)| value.trim().to_owned())
     };
-    let cores = std::thread::available_parallelism().map_or(0, |n| n.get());
     let virtual_machine = if field("flags").is_some_and(|f| f.contains("hypervisor")) {
         ", a virtual machine"
     } else {
@@ -202,7 +219,7 @@ pub fn describe() -> Vec<(&'static str, String)> {
                 field("stepping").unwrap_or_default(),
             ),
         ),
-        ("cores", cores.to_string()),
+        ("cores", cores().to_string()),
         (
             "load before the run",
             load.split(' ').next().unwrap_or("").to_owned(),
@@ -225,6 +242,7 @@ fn commit() -> String {
         ":/transport-tcp",
         ":/transport-reactor",
         ":/transport-shm",
+        ":/link-mux",
         ":/bench-peers/src",
     ];
     let mut arguments = vec!["status", "--porcelain", "--"];

@@ -4,52 +4,19 @@
 //! A program of its own, since it counts every allocation, which would slow the
 //! contestants of the other tables down.
 
+use bench_peers::counting::{Counting, allocated};
 use bench_peers::machine::{describe, process_cpu, resident};
 use bench_peers::measure::alone;
 use bench_peers::report::{Options, group};
 use channel::{Channel, Domain};
 use clap::Parser;
 use serde_json::json;
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-struct Counting;
-static ALLOCATED: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: everything is the system's allocator; only the sizes are added up.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size() as u64, Ordering::Relaxed);
-        // SAFETY: as the caller promises us.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size() as u64, Ordering::Relaxed);
-        // SAFETY: as the caller promises us.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size() as u64, Ordering::Relaxed);
-        // SAFETY: as the caller promises us.
-        unsafe { System.dealloc(block, layout) }
-    }
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATED.fetch_add(size as u64, Ordering::Relaxed);
-        ALLOCATED.fetch_sub(layout.size() as u64, Ordering::Relaxed);
-        // SAFETY: as the caller promises us.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
-
 #[global_allocator]
 static COUNTING: Counting = Counting;
-
-fn allocated() -> u64 {
-    ALLOCATED.load(Ordering::Relaxed)
-}
 
 fn domain(capacity: usize) -> [channel::Broker; 2] {
     let domain = Domain::new();
