@@ -8,14 +8,19 @@ mod echo;
 mod host;
 
 use channel_wire::hello::{Message, Refusal};
+use link_mux::noise::NoiseConfig;
 
 fn main() {
-    let (answer, echoed) = host::converse(None, "echo");
-    assert!(matches!(answer, Message::Welcome(_)), "{answer:?}");
-    assert!(echoed.iter().copied().eq(0..=255), "{echoed:?}");
+    for noise in [None, Some(NoiseConfig::for_baud(115_200))] {
+        let (answer, echoed) = host::converse(noise.clone(), "echo");
+        assert!(matches!(answer, Message::Welcome(_)), "{answer:?}");
+        assert!(echoed.iter().copied().eq(0..=255), "{echoed:?}");
 
-    let (answer, rest) = host::converse(None, "somebody else");
-    assert!(matches!(answer, Message::Refused(refused) if refused.reason == Refusal::NoSuchBroker));
-    assert_eq!(rest, []);
+        let (answer, rest) = host::converse(noise, "somebody else");
+        assert!(
+            matches!(answer, Message::Refused(refused) if refused.reason == Refusal::NoSuchBroker)
+        );
+        assert_eq!(rest, []);
+    }
     println!("0 to 255 came back");
 }

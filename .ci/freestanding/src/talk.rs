@@ -1,6 +1,7 @@
 //! What the crates are used for here.
 
 use channel_wire::hello::{HelloDecoder, Message, Role};
+use link_mux::noise::NoiseConfig;
 use ringbuf_core::Inline;
 
 use crate::host;
@@ -25,12 +26,14 @@ pub fn through_a_ring() {
 
 /// 0 to 255 to a device's echo service, over a link that carries many channels; and somebody who is not there.
 pub fn with_a_device() {
-    let (answer, echoed) = host::converse(None, "echo");
-    assert!(matches!(answer, Message::Welcome(_)), "{answer:?}");
-    assert!(echoed.iter().copied().eq(0..=255), "{echoed:?}");
+    for noise in [None, Some(NoiseConfig::for_baud(115_200))] {
+        let (answer, echoed) = host::converse(noise.clone(), "echo");
+        assert!(matches!(answer, Message::Welcome(_)), "{answer:?}");
+        assert!(echoed.iter().copied().eq(0..=255), "{echoed:?}");
 
-    let (answer, _) = host::converse(None, "somebody else");
-    assert!(matches!(answer, Message::Refused(_)), "{answer:?}");
+        let (answer, _) = host::converse(noise, "somebody else");
+        assert!(matches!(answer, Message::Refused(_)), "{answer:?}");
+    }
     let stranger = HelloDecoder::new(Role::Acceptor).feed(b"GET / HTTP/1.1");
     assert!(stranger.is_err_and(|e| e.refusal().is_none()));
 }
