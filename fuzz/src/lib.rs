@@ -8,6 +8,7 @@ pub mod targets {
     pub mod hello;
     pub mod message;
     pub mod mux_receive;
+    pub mod noise_decode;
     pub mod record;
     pub mod region;
 }

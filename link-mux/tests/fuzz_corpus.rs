@@ -5,6 +5,8 @@
 mod input;
 #[path = "../../fuzz/src/targets/mux_receive.rs"]
 mod mux_receive;
+#[path = "../../fuzz/src/targets/noise_decode.rs"]
+mod noise_decode;
 #[path = "../../fuzz/src/replay.rs"]
 mod replay;
 
@@ -12,4 +14,10 @@ mod replay;
 #[test]
 fn mux_receive_corpus() {
     replay::replay("mux_receive", mux_receive::run);
+}
+
+// shows C1, T5
+#[test]
+fn noise_decode_corpus() {
+    replay::replay("noise_decode", noise_decode::run);
 }
