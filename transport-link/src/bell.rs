@@ -46,6 +46,12 @@ impl Bell {
         self.state.swap(AWAKE, Ordering::AcqRel) == CALLED
     }
 
+    /// Whether somebody has called, as far as is known.
+    pub(crate) fn is_called(&self) -> bool {
+        // Relaxed: a hint; `hush` comes before the look.
+        self.state.load(Ordering::Relaxed) == CALLED
+    }
+
     /// Goes to sleep, unless somebody has called.
     fn fall_asleep(&self, how: u8) -> bool {
         // Release in success: nothing hangs on it that is not in `hush`.
@@ -78,7 +84,9 @@ pub(crate) use event::Ready;
 mod event {
     use std::io;
     use std::os::fd::OwnedFd;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
+
+    use channel::wait::Spinner;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::io::{Errno, read, write};
@@ -95,12 +103,13 @@ mod event {
 
     impl Bell {
         /// Sleeps until somebody calls, until `until`, or until the link is ready to be read, or written, where
-        /// that is `wanted`. Also tells whether somebody has called.
+        /// that is `wanted`; looks for a little while first. Also tells whether somebody has called.
         pub(crate) fn sleep_on(
             &self,
             link: Descriptors<'_>,
             wanted: Ready,
             until: Option<Instant>,
+            spinner: &mut Spinner,
         ) -> io::Result<(Ready, bool)> {
             let event = match self.event.get() {
                 Some(event) => event,
@@ -109,10 +118,25 @@ mod event {
                     self.event.get_or_init(|| event)
                 }
             };
-            if !self.fall_asleep(IN_POLL) {
-                return Ok((Ready::default(), self.hush()));
+            let mut ready = Ok(Ready::default());
+            let look = || {
+                self.is_called() || {
+                    ready = event.wait(link, wanted, Some(Duration::ZERO));
+                    !matches!(
+                        ready,
+                        Ok(Ready {
+                            read: false,
+                            write: false
+                        })
+                    )
+                }
+            };
+            if !spinner.spin(until, look) && self.fall_asleep(IN_POLL) {
+                ready = spinner.sleep(|| {
+                    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                    event.wait(link, wanted, left)
+                });
             }
-            let ready = event.wait(link, wanted, until);
             let called = self.hush();
             Ok((ready?, called))
         }
@@ -161,24 +185,23 @@ mod event {
             &self,
             link: Descriptors<'_>,
             wanted: Ready,
-            until: Option<Instant>,
+            limit: Option<Duration>,
         ) -> io::Result<Ready> {
             // Only what is wanted: a descriptor tells of its hang-up whether asked or not.
             let read_end = (link.read, PollFlags::IN);
             let write_end = (link.write, PollFlags::OUT);
             let first = if wanted.read { read_end } else { write_end };
             let count = 1 + usize::from(wanted.read) + usize::from(wanted.write);
+            // More than the kernel can count is for ever.
+            let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
             loop {
-                // More than the kernel can count is for ever.
-                let limit = until.and_then(|until| {
-                    Timespec::try_from(until.saturating_duration_since(Instant::now())).ok()
-                });
                 let mut fds = [
                     PollFd::new(&self.wait, PollFlags::IN),
                     PollFd::from_borrowed_fd(first.0, first.1),
                     PollFd::from_borrowed_fd(write_end.0, write_end.1),
                 ];
                 match poll(&mut fds[..count], limit.as_ref()) {
+                    // Rare: it sleeps a little longer.
                     Err(Errno::INTR) => continue,
                     Err(error) => return Err(error.into()),
                     Ok(_) => {}

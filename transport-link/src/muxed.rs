@@ -10,7 +10,7 @@ use channel::transport::{Carrier, Connection};
 use link_mux::{ChannelId, Event, OpenError, Refusal, Session};
 
 use crate::dial::{Request, withdraw};
-use crate::engine::Load;
+use crate::load::Load;
 use crate::shared::{Shared, Toucher};
 use crate::state::{self, READING, STREAM, State};
 use crate::stream::{ChannelStream, Departing};

@@ -11,7 +11,7 @@ use channel::pipe::{PipeReader, PipeWriter};
 use channel::transport::{Carrier, Receipt, Sink, Source};
 
 use crate::dial::Request;
-use crate::engine::Load;
+use crate::load::Load;
 use crate::shared::{Shared, Toucher};
 use crate::state::{self, Ends, READING, STREAM, State};
 

@@ -107,7 +107,7 @@ fn seed() -> Result<u64, PlaceError> {
     seed.map_err(|error| PlaceError::Io(Arc::new(std::io::Error::other(error))))
 }
 
-fn start<L: crate::engine::Load + Send + 'static>(engine: Engine<L>) -> Result<(), PlaceError> {
+fn start<L: crate::load::Load + Send + 'static>(engine: Engine<L>) -> Result<(), PlaceError> {
     let thread = thread::Builder::new().name("link".into());
     thread.spawn(move || engine.run())?;
     Ok(())

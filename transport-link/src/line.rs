@@ -1,0 +1,219 @@
+//! A link that is open: bytes between it and what its driver does with it, and the sleep until there are some.
+
+use std::io;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use channel::Spin;
+use channel::wait::Spinner;
+
+use crate::bell::Bell;
+use crate::link::Link;
+use crate::load::Load;
+
+/// Bytes read from a link in one go: what a pipe holds, and more than a terminal gives at once.
+const READ: usize = 64 * 1024;
+
+/// A read that brought less than this has probably brought all there was: whether more came is found by the sleep,
+/// which looks for other news as well.
+const FEW: usize = 1024;
+
+/// While there is always something to do in one direction, the other is tried so often: nobody is told by the sleep
+/// then.
+const TURNS: u32 = 8;
+
+pub(crate) struct Line {
+    link: Box<dyn Link>,
+    into: Box<[u8]>,
+    out: Box<[u8]>,
+    /// What of `out` is still to be written.
+    from: usize,
+    to: usize,
+    /// It may have something to read.
+    readable: bool,
+    /// It may take something.
+    writable: bool,
+    /// No more will come.
+    ended: bool,
+    /// It was told that no more will be written.
+    finished: bool,
+    /// What was written may be inside of the link yet.
+    unflushed: bool,
+    turns: u32,
+    spinner: Spinner,
+}
+
+impl Line {
+    /// `chunk`: the most bytes that are handed to the link in one write.
+    pub(crate) fn new(link: Box<dyn Link>, chunk: usize) -> Line {
+        Line {
+            into: vec![0; READ].into(),
+            // The least that the mux can do with.
+            out: vec![0; chunk.max(link_mux::MIN_TRANSMIT)].into(),
+            from: 0,
+            to: 0,
+            readable: true,
+            writable: true,
+            ended: false,
+            finished: false,
+            unflushed: false,
+            turns: 0,
+            spinner: match has_descriptors(&*link) {
+                true => Spinner::of_calls(Spin::default()),
+                false => Spinner::new(Spin::default()),
+            },
+            link,
+        }
+    }
+
+    /// Whether all that was to be sent is out of this process.
+    pub(crate) fn is_through(&self) -> bool {
+        self.from == self.to && !self.unflushed
+    }
+
+    /// The driver was called: it may have been by the link.
+    pub(crate) fn called(&mut self) {
+        if !has_descriptors(&*self.link) {
+            (self.readable, self.writable) = (true, true);
+        }
+    }
+
+    /// Moves what can be moved now; whether that was something.
+    pub(crate) fn turn(
+        &mut self,
+        load: &mut impl Load,
+        waker: &Waker,
+        now: Duration,
+    ) -> io::Result<bool> {
+        let mut cx = Context::from_waker(waker);
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(TURNS) {
+            (self.readable, self.writable) = (true, true);
+        }
+        let read = self.read(load, &mut cx, now)?;
+        let written = self.write(load, &mut cx, now)?;
+        if self.from == self.to {
+            if self.unflushed && self.link.poll_flush(&mut cx)?.is_ready() {
+                self.unflushed = false;
+            }
+            if !self.unflushed {
+                let all = self.to == 0;
+                load.sent(all);
+                if all && !self.finished && load.is_finished() {
+                    self.finished = true;
+                    self.link.finish()?;
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(read || written)
+    }
+
+    fn read(
+        &mut self,
+        load: &mut impl Load,
+        cx: &mut Context<'_>,
+        now: Duration,
+    ) -> io::Result<bool> {
+        if !self.readable || self.ended {
+            return Ok(false);
+        }
+        let most = load.room().min(self.into.len());
+        if most == 0 {
+            return Ok(false);
+        }
+        match self.link.poll_read(cx, &mut self.into[..most]) {
+            Poll::Pending => {
+                self.readable = false;
+                return Ok(false);
+            }
+            Poll::Ready(Ok(0)) => {
+                self.ended = true;
+                if !load.end_of_input() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            Poll::Ready(Ok(n)) => {
+                load.receive(now, &self.into[..n]);
+                if n < FEW.min(most) && has_descriptors(&*self.link) {
+                    self.readable = false;
+                }
+            }
+            Poll::Ready(Err(error)) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    fn write(
+        &mut self,
+        load: &mut impl Load,
+        cx: &mut Context<'_>,
+        now: Duration,
+    ) -> io::Result<bool> {
+        if self.from == self.to {
+            self.from = 0;
+            self.to = load.transmit(now, &mut self.out);
+        }
+        if self.from == self.to || !self.writable {
+            return Ok(false);
+        }
+        match self.link.poll_write(cx, &self.out[self.from..self.to]) {
+            Poll::Pending => {
+                self.writable = false;
+                return Ok(false);
+            }
+            Poll::Ready(n) => self.from = self.to.min(self.from + n?),
+        }
+        self.unflushed = true;
+        Ok(true)
+    }
+
+    /// Sleeps until there is something to do, or until `until`; whether somebody has called. `room`: bytes can be
+    /// taken.
+    pub(crate) fn sleep(&mut self, bell: &Bell, room: bool, until: Option<Instant>) -> bool {
+        #[cfg(unix)]
+        if let Some(descriptors) = self.link.descriptors() {
+            let wanted = crate::bell::Ready {
+                read: !self.ended && room,
+                write: self.from < self.to,
+            };
+            let slept = bell.sleep_on(descriptors, wanted, until, &mut self.spinner);
+            return match slept {
+                Ok((ready, called)) => {
+                    self.readable |= ready.read;
+                    self.writable |= ready.write;
+                    called
+                }
+                Err(error) => {
+                    // No descriptor is left for the event, most likely. The link is looked at now and then.
+                    tracing::warn!(target: "transport_link", %error, "cannot sleep on the link");
+                    (self.readable, self.writable) = (true, true);
+                    bell.park(Instant::now().checked_add(NO_EVENT))
+                }
+            };
+        }
+        if room && self.readable && !self.ended {
+            // There was none when it was to be read: nobody would wake this for it.
+            return false;
+        }
+        let spinner = &mut self.spinner;
+        if !spinner.spin(until, || bell.is_called()) {
+            return spinner.sleep(|| bell.park(until));
+        }
+        false
+    }
+}
+
+/// A link on which the driver cannot sleep is looked at so often.
+#[cfg(unix)]
+const NO_EVENT: Duration = Duration::from_millis(20);
+
+fn has_descriptors(link: &dyn Link) -> bool {
+    #[cfg(unix)]
+    return link.descriptors().is_some();
+    #[cfg(not(unix))]
+    {
+        let _ = link;
+        false
+    }
+}
