@@ -252,3 +252,26 @@ impl Queue {
         self.bytes = VecDeque::new();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_follows_the_bytes_up_to_the_capacity() {
+        for capacity in [1, 7, 100, 10_000] {
+            for piece in [1, 3, 64, 20_000] {
+                let mut queue = Queue::new(capacity);
+                assert_eq!(queue.bytes.capacity(), 0);
+                while queue.room() > 0 {
+                    queue.put(&alloc::vec![0; piece]);
+                    let held = queue.bytes.capacity();
+                    assert!(held <= capacity as usize);
+                    assert!(held <= 2 * queue.len());
+                }
+                queue.clear();
+                assert_eq!(queue.bytes.capacity(), 0);
+            }
+        }
+    }
+}

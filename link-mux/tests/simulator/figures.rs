@@ -14,6 +14,8 @@ pub struct Figures {
     pub steps: u64,
     /// Calls of `transmit` for which a deadline was the only reason.
     pub wakeups: u64,
+    /// Calls of `transmit` that gave something.
+    pub transmissions: u64,
     /// Bytes that applications read.
     pub read: u64,
     /// Bytes that lines carried, and how many of them were damaged.
@@ -59,6 +61,7 @@ impl Figures {
         self.seconds += other.seconds;
         self.steps += other.steps;
         self.wakeups += other.wakeups;
+        self.transmissions += other.transmissions;
         self.read += other.read;
         self.carried += other.carried;
         self.damages += other.damages;
@@ -89,6 +92,7 @@ impl fmt::Display for Figures {
             ("virtual seconds", self.seconds),
             ("moments at which something happens", self.steps),
             ("wake-ups by deadlines alone", self.wakeups),
+            ("transmissions", self.transmissions),
             ("bytes read by applications", self.read),
             ("bytes carried by lines", self.carried),
             ("  damaged", self.damages),

@@ -224,6 +224,7 @@ impl World {
         this.woken = n > 0;
         if n > 0 {
             this.sent += n as u64;
+            self.figures.transmissions += 1;
             self.figures.note(self.now << 1 | end as u64);
             self.figures.note_bytes(&this.out[..n]);
             self.lines[end].send(self.now, &this.out[..n]);
