@@ -15,9 +15,10 @@
 //! | acknowledgement | `2n` `heard` (1) `next` (2) `beyond` (n) `check` (4) | 8 + n |
 //! | data | `3n` `heard` (1) `next` (2) `beyond` (n) `stamp` (1) `number` (2) payload `check` (4) | 11 + n + payload |
 //!
-//! - `check`: CRC-32 (ISO-HDLC, that of Ethernet and zlib) of all before it. In a hello it begins as usual, else with the CRC-32
-//!   of the sender's id and the receiver's: a packet of another session, or one that this end itself sent and the
-//!   line brought back, is as good as damaged.
+//! - `check`: CRC-32 (ISO-HDLC, that of Ethernet and zlib) of all before it. In a hello it begins as usual; else its initial
+//!   value is the CRC-32 of the sender's id and the receiver's (an implementation that shifts to the right begins with that
+//!   figure's bits in reverse): a packet of another session, or one that this end itself sent and the line brought
+//!   back, is as good as damaged.
 //! - `number`: which packet of the stream; `stamp`: which transmission this is, the first having 1. Both count on
 //!   and wrap.
 //! - `heard`: the stamp of the latest transmission heard; `next`: the first packet that is lacking; `beyond`:

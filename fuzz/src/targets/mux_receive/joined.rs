@@ -169,7 +169,8 @@ impl Play {
             3..6 => self.decide(side, input),
             6..16 => self.application(side, input),
             16 => self.now += Duration::from_millis(input.short().into()),
-            17 => self.cut(input),
+            17 if side == 0 => self.cut(input),
+            17 => self.restart(usize::from(input.byte() & 1)),
             18 => self.damage(side, input),
             19..25 => self.transmit(side, 64 + usize::from(input.short()) % (LARGEST - 63)),
             _ => self.deliver(side, 1 + usize::from(input.short()) % LARGEST),
@@ -196,6 +197,11 @@ impl Play {
         self.check();
         self.pairs.clear();
         self.link_up();
+    }
+
+    /// One end begins anew, and the other one is not told but by its hello.
+    fn restart(&mut self, side: usize) {
+        self.sides[side].mux.link_up(self.now);
     }
 
     /// Bytes on their way are changed, lost, or come from nowhere.

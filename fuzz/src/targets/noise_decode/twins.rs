@@ -19,9 +19,14 @@ pub struct Twins {
     pub sent: u64,
 }
 
-/// The stream that such an end sends.
+/// The stream that such an end sends: with many zeros, then with none for longer than they are stuffed at once.
 pub fn content(seed: u64, at: u64) -> u8 {
-    (at.wrapping_mul(29) ^ (at >> 8) ^ seed) as u8 & if at.is_multiple_of(5) { 0 } else { 0xFF }
+    let byte = (at.wrapping_mul(29) ^ (at >> 8) ^ seed) as u8;
+    match at & 512 {
+        0 if at.is_multiple_of(5) => 0,
+        0 => byte,
+        _ => byte | 1,
+    }
 }
 
 impl Twins {
