@@ -8,7 +8,8 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 
-use super::world::{Harm, Rng, World};
+use super::wire::{Harm, Rng};
+use super::world::World;
 use crate::noise::{NoiseConfig, NoiseEvent};
 
 fn config(payload: u16, window: u8) -> NoiseConfig {

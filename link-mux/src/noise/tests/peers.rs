@@ -1,167 +1,14 @@
-//! A peer played by the test: limits, other versions, rules broken, packets dropped on purpose.
+//! Peers that break the rules, have other limits, or speak another version.
 
 use std::vec;
 use std::vec::Vec;
 
 use core::time::Duration;
 
+use super::played::{MS, PATIENCE, Played, Sent};
 use crate::greeting::Ids;
-use crate::noise::line::{Unstuffer, stuff, stuffed_len};
-use crate::noise::packet::{
-    Ack, CHECK, Data, HEAD, Hello, Key, Said, read, read_hello, write_head,
-};
-use crate::noise::{Noise, NoiseConfig, NoiseEvent};
-
-const PATIENCE: Duration = Duration::from_secs(5);
-const MS: Duration = Duration::from_millis(1);
-
-/// A real end, and what a peer needs to know to talk to it.
-struct Played {
-    noise: Noise,
-    now: Duration,
-    /// Our id, and the end's.
-    ids: (u64, u64),
-    got: Vec<u8>,
-    /// How many bytes the end may still send, 7 each packet.
-    supply: usize,
-}
-
-/// What the end sent.
-#[derive(Debug, PartialEq)]
-enum Sent {
-    Hello(Ids, u16, u8),
-    Packet(Ack, Option<(u8, u16, usize)>),
-}
-
-impl Played {
-    fn new(payload: u16, window: u8) -> Played {
-        let config = NoiseConfig {
-            payload,
-            window,
-            patience: PATIENCE,
-        };
-        let mut noise = Noise::new(config, 77);
-        let now = Duration::from_secs(10);
-        noise.link_up(now);
-        Played {
-            noise,
-            now,
-            ids: (4711, 0),
-            got: Vec::new(),
-            supply: 0,
-        }
-    }
-
-    /// One that has said hello, and heard it.
-    fn up(payload: u16, window: u8) -> Played {
-        let mut played = Played::new(payload, window);
-        let Some(Sent::Hello(ids, ..)) = played.sent().pop() else {
-            panic!("no hello");
-        };
-        played.ids.1 = ids.own;
-        played.hello(4096, 64);
-        assert_eq!(played.noise.poll_event(), Some(NoiseEvent::Up));
-        let [Sent::Hello(ids, ..)] = played.sent()[..] else {
-            panic!("no hello");
-        };
-        assert_eq!(ids.heard, 4711);
-        played
-    }
-
-    fn receive(&mut self, packet: &[u8]) {
-        let mut line = vec![0; stuffed_len(packet.len())];
-        let n = stuff(packet, &mut line);
-        let got = &mut self.got;
-        self.noise.receive(self.now, &line[..n], &mut |bytes| {
-            got.extend_from_slice(bytes)
-        });
-    }
-
-    fn hello(&mut self, payload: u16, window: u8) {
-        let (own, heard) = self.ids;
-        let ids = Ids { own, heard };
-        self.receive(
-            &Hello {
-                ids,
-                payload,
-                window,
-            }
-            .sealed(),
-        );
-    }
-
-    fn packet(&mut self, ack: Ack, data: Option<(u8, u16)>, payload: &[u8]) {
-        let mut packet = vec![0; HEAD];
-        packet.extend_from_slice(payload);
-        packet.extend_from_slice(&[0; CHECK]);
-        let start = write_head(&ack, data, &mut packet);
-        Key::of(self.ids.0, self.ids.1).seal(&mut packet[start..]);
-        self.receive(&packet[start..]);
-    }
-
-    fn ack(&mut self, heard: u8, next: u16, beyond: u64) {
-        self.packet(
-            Ack {
-                heard,
-                next,
-                beyond,
-            },
-            None,
-            &[],
-        );
-    }
-
-    /// Everything that the end sends now.
-    fn sent(&mut self) -> Vec<Sent> {
-        let mut out = vec![0; 1 << 16];
-        let supply = &mut self.supply;
-        let n = self.noise.transmit(self.now, &mut out, &mut |room| {
-            let n = room.len().min(7).min(*supply);
-            room[..n].fill(9);
-            *supply -= n;
-            n
-        });
-        let (mut rest, mut unstuffer) = (&out[..n], Unstuffer::new(5000));
-        let mut sent = Vec::new();
-        while let Some(packet) = unstuffer.next(&mut rest) {
-            sent.push(match read_hello(packet) {
-                Some(Said::Hello(hello)) => Sent::Hello(hello.ids, hello.payload, hello.window),
-                Some(Said::Version(_)) => panic!("a version of its own"),
-                None => {
-                    let read = read(packet, Key::of(self.ids.1, self.ids.0));
-                    let (ack, data) = read.expect("a packet of this session");
-                    let data = data.map(
-                        |Data {
-                             stamp,
-                             number,
-                             payload,
-                         }| (stamp, number, payload.len()),
-                    );
-                    Sent::Packet(ack, data)
-                }
-            });
-        }
-        sent
-    }
-
-    /// The stamps and numbers of the packets that the end sends now.
-    fn data(&mut self) -> Vec<(u8, u16)> {
-        let data = |sent| match sent {
-            Sent::Packet(_, data) => data.map(|(stamp, number, _)| (stamp, number)),
-            Sent::Hello(..) => None,
-        };
-        self.sent().into_iter().filter_map(data).collect()
-    }
-
-    /// The acknowledgements that the end sends now without data.
-    fn acks(&mut self) -> Vec<Ack> {
-        let ack = |sent| match sent {
-            Sent::Packet(ack, None) => Some(ack),
-            _ => None,
-        };
-        self.sent().into_iter().filter_map(ack).collect()
-    }
-}
+use crate::noise::NoiseEvent;
+use crate::noise::packet::{Ack, Hello, Key};
 
 /// Both sides keep to the smaller limits.
 #[test]
@@ -235,6 +82,20 @@ fn acknowledgements_of_what_was_never_sent() {
     assert!(played.noise.poll_event().is_none());
 }
 
+/// The patience counts from the first packet that nobody answers, however many follow it.
+#[test]
+fn silence() {
+    let mut played = Played::up(100, 64);
+    let start = played.now;
+    while played.noise.poll_event().is_none() {
+        played.now += 100 * MS;
+        played.supply = 7;
+        played.sent();
+        assert!(played.now < start + 2 * PATIENCE, "never lost patience");
+    }
+    assert_eq!(played.now, start + 100 * MS + PATIENCE);
+}
+
 /// Packets beyond the window, or longer than agreed, are as good as damaged; the session goes on.
 #[test]
 fn packets_against_the_rules() {
@@ -267,6 +128,30 @@ fn packets_against_the_rules() {
         }]
     );
     assert_eq!(played.got, b"a");
+}
+
+/// A packet that closes a gap is acknowledged at once, as is one beyond it, even a second time; what came
+/// first counts.
+#[test]
+fn gaps_are_told_at_once() {
+    let mut played = Played::up(100, 8);
+    let none = Ack::default();
+    let ack = |heard, next, beyond| {
+        [Ack {
+            heard,
+            next,
+            beyond,
+        }]
+    };
+    for (stamp, payload) in [(1, b"b"), (2, b"x")] {
+        played.packet(none, Some((stamp, 1)), payload);
+        assert_eq!(played.acks(), ack(stamp, 0, 1));
+    }
+    played.packet(none, Some((3, 0)), b"a");
+    assert_eq!(played.acks(), ack(3, 2, 0));
+    played.packet(none, Some((4, 2)), b"c");
+    assert_eq!(played.acks(), []);
+    assert_eq!(played.got, b"abc");
 }
 
 /// The other end speaks another version: told once, and it goes on asking.
@@ -373,86 +258,4 @@ fn before_the_caller_knows() {
     played.packet(Ack::default(), Some((2, 0)), b"hi");
     assert_eq!(played.got, b"hi");
     assert_eq!(played.data().len(), 8);
-}
-
-mod loss {
-    use super::*;
-
-    /// A gap is known as soon as anything later was heard; nothing waits for a timer, not even when the repetition is lost.
-    #[test]
-    fn is_made_good_at_once() {
-        let mut played = Played::up(100, 8);
-        played.supply = 28;
-        assert_eq!(played.data(), [(1, 0), (2, 1), (3, 2), (4, 3)]);
-        // Packet 1 is lost.
-        played.ack(3, 1, 0b1);
-        played.supply = 7;
-        assert_eq!(played.data(), [(5, 1), (6, 4)]);
-        // Nothing new is known of it, and of packet 3 only that it came.
-        played.ack(4, 1, 0b11);
-        assert_eq!(played.data(), []);
-        // Lost once more: packet 4 was sent behind it, and has come.
-        played.ack(6, 1, 0b111);
-        assert_eq!(played.data(), [(7, 1)]);
-        played.ack(7, 5, 0);
-        assert!(played.noise.is_settled());
-    }
-
-    /// What was heard but not taken, as nobody knew of the session there, is sent again as well.
-    #[test]
-    fn of_what_was_heard_too_early() {
-        let mut played = Played::up(100, 8);
-        played.supply = 14;
-        assert_eq!(played.data(), [(1, 0), (2, 1)]);
-        played.ack(2, 0, 0);
-        assert_eq!(played.data(), [(3, 0), (4, 1)]);
-    }
-
-    /// The end of a burst is lost: the timer, with the first packet; its acknowledgement tells of all others.
-    #[test]
-    fn of_the_tail_is_found_by_the_timer() {
-        let mut played = Played::up(100, 8);
-        played.supply = 21;
-        assert_eq!(played.data(), [(1, 0), (2, 1), (3, 2)]);
-        let at = played.noise.deadline().expect("a timer");
-        played.now = at - MS;
-        assert_eq!(played.sent(), []);
-        played.now = at;
-        assert_eq!(played.data(), [(4, 0)]);
-        played.ack(4, 1, 0);
-        assert_eq!(played.data(), [(5, 1), (6, 2)]);
-    }
-
-    /// Stamps wrap often, and an answer may come after many of them.
-    #[test]
-    fn with_stamps_that_wrap() {
-        let mut played = Played::up(100, 64);
-        let mut next = 0u16;
-        for round in 0..200u32 {
-            played.supply = 7 * 50;
-            let data = played.data();
-            assert_eq!(data.len(), 50, "round {round}");
-            let last = data[49].0;
-            // The first of them is lost, once.
-            played.ack(last, next, (1 << 49) - 1);
-            assert_eq!(played.data(), [(last.wrapping_add(1), next)]);
-            next = next.wrapping_add(50);
-            played.ack(last.wrapping_add(1), next, 0);
-            assert!(played.noise.is_settled());
-        }
-    }
-
-    /// The whole window, in one acknowledgement, and all but the first.
-    #[test]
-    fn of_a_full_window() {
-        let mut played = Played::up(100, 64);
-        played.supply = 7 * 100;
-        assert_eq!(played.data().len(), 64);
-        played.ack(64, 0, u64::MAX >> 1);
-        assert_eq!(played.data(), [(65, 0)]);
-        played.ack(65, 64, 0);
-        assert_eq!(played.data().len(), 36);
-        played.ack(101, 100, 0);
-        assert!(played.noise.is_settled());
-    }
 }

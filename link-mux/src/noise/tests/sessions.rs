@@ -5,7 +5,8 @@ use std::vec::Vec;
 
 use core::time::Duration;
 
-use super::world::{End, Harm, Rng, World};
+use super::wire::{Harm, Rng};
+use super::world::{End, World};
 use crate::noise::NoiseEvent::{Down, Up};
 use crate::noise::{Noise, NoiseConfig};
 
@@ -235,16 +236,23 @@ fn events_are_of_the_present() {
     let now = Duration::from_secs(1);
     let mut ends = [1, 2].map(|seed| Noise::new(config(), seed));
     let mut buf = [0; 1000];
-    for _ in 0..3 {
+    let mut begin = |ends: &mut [Noise; 2]| {
         ends.iter_mut().for_each(|end| end.link_up(now));
-        for _ in 0..4 {
-            for from in 0..2 {
-                let n = ends[from].transmit(now, &mut buf, &mut |_| 0);
-                ends[1 - from].receive(now, &buf[..n], &mut |_| ());
-            }
+        for from in [0, 1, 0, 1, 0, 1, 0, 1] {
+            let n = ends[from].transmit(now, &mut buf, &mut |_| 0);
+            ends[1 - from].receive(now, &buf[..n], &mut |_| ());
         }
-    }
+    };
+    begin(&mut ends);
+    begin(&mut ends);
     for end in &mut ends {
+        assert_eq!(end.poll_event(), Some(Up));
+        assert_eq!(end.poll_event(), None);
+    }
+    // Another one has followed already.
+    begin(&mut ends);
+    for end in &mut ends {
+        assert_eq!(end.poll_event(), Some(Down));
         assert_eq!(end.poll_event(), Some(Up));
         assert_eq!(end.poll_event(), None);
         end.link_up(now);

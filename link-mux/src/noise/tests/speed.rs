@@ -7,7 +7,7 @@ use std::vec::Vec;
 
 use core::time::Duration;
 
-use super::world::Rng;
+use super::wire::Rng;
 use crate::noise::{Noise, NoiseConfig};
 
 /// Run with `cargo test --release -p link-mux noise_speed -- --ignored --nocapture`.
