@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod cable;
+pub mod plug;
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

@@ -1,0 +1,157 @@
+//! Plain mode: the link's bytes are one bare stream, for any program at the other end.
+#![cfg(unix)]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use channel::{ReadError, Receipt, WriteError};
+use support::plug::Socket;
+use support::{LIMIT, at, domain, eventually};
+use transport_link::{Halves, Once, Settings};
+
+const PLAIN: &str = "link+plain://cable?port=7";
+
+fn listening() -> (channel::Broker, Socket) {
+    let socket = Socket::default();
+    let server = domain(Settings::default(), socket.clone())
+        .broker("server")
+        .unwrap();
+    server.listen(&at(PLAIN)).unwrap();
+    (server, socket)
+}
+
+/// Another program, at the other end of a new cable.
+fn stranger(socket: &Socket) -> UnixStream {
+    let (near, far) = UnixStream::pair().unwrap();
+    far.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.put(near);
+    far
+}
+
+// shows T6: a bare stream both ways; its end is an end of stream, in either direction; then the next one is served.
+#[test]
+fn a_bare_stream_and_the_next() {
+    let (server, socket) = listening();
+    for round in 0..3_u8 {
+        let mut far = stranger(&socket);
+        let mut ours = server.accept_timeout(7, LIMIT).unwrap();
+        far.write_all(&[round; 100_000]).unwrap();
+        let mut got = vec![0; 100_000];
+        ours.read_exact(&mut got).unwrap();
+        assert_eq!(got, [round; 100_000]);
+        ours.write_all(b"answer").unwrap();
+        if round == 1 {
+            // The other program says first that it is done, and reads on.
+            far.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(ours.read_timeout(&mut [0; 8], LIMIT).unwrap(), 0);
+        }
+        assert_eq!(ours.close_timeout(LIMIT), Receipt::Unknown);
+        let mut rest = String::new();
+        far.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "answer");
+    }
+}
+
+// shows T6, C2: what is not read is not taken from the link: the other program's writes block.
+#[test]
+fn backpressure_reaches_the_link() {
+    let (server, socket) = listening();
+    let mut far = stranger(&socket);
+    let mut ours = server.accept_timeout(7, LIMIT).unwrap();
+    const ALL: usize = 4 << 20;
+    let writing = thread::spawn(move || {
+        far.write_all(&vec![3; ALL]).unwrap();
+        far
+    });
+    thread::sleep(Duration::from_millis(50));
+    assert!(
+        !writing.is_finished(),
+        "more than all buffers hold was taken"
+    );
+    let mut got = vec![0; ALL];
+    ours.read_exact(&mut got).unwrap();
+    assert!(got.iter().all(|&byte| byte == 3));
+    drop(writing.join().unwrap());
+    assert_eq!(ours.read_timeout(&mut [0; 8], LIMIT).unwrap(), 0);
+}
+
+// shows T6, C4: a side that leaves wakes its own calls; what it wrote is delivered, though the other program reads late.
+#[test]
+fn what_was_written_before_a_drop_is_delivered() {
+    let (server, socket) = listening();
+    let mut far = stranger(&socket);
+    let mut ours = server.accept_timeout(7, LIMIT).unwrap();
+    ours.write_all(&vec![9; 60_000]).unwrap();
+    drop(ours);
+    let mut got = Vec::new();
+    far.read_to_end(&mut got).unwrap();
+    assert_eq!(got, vec![9; 60_000]);
+}
+
+// shows C6, T6: a link that breaks is a lost peer; a dial waits for the device, as with many channels.
+#[test]
+fn a_dial_in_plain_mode() {
+    let socket = Socket::default();
+    let client = domain(Settings::default(), socket.clone())
+        .broker("client")
+        .unwrap();
+    let dialling = {
+        let client = client.clone();
+        thread::spawn(move || client.connect_at(&at("link+plain://cable"), 7, Some(LIMIT)))
+    };
+    eventually("it tries", || socket.opened() > 1);
+    let mut far = stranger(&socket);
+    let mut ours = dialling.join().unwrap().unwrap();
+    ours.write_all(b"hello").unwrap();
+    far.read_exact(&mut [0; 5]).unwrap();
+    // One at a time: another dial waits.
+    let limit = Some(Duration::from_millis(20));
+    assert!(
+        client
+            .connect_at(&at("link+plain://cable"), 7, limit)
+            .is_err()
+    );
+    // An end that is followed by the loss of the link.
+    drop(far);
+    assert_eq!(ours.read_timeout(&mut [0; 8], LIMIT).unwrap(), 0);
+    let error = loop {
+        if let Err(error) = ours.write_timeout(b"x", LIMIT) {
+            break error;
+        }
+    };
+    assert!(matches!(error, WriteError::PeerLost(_)), "{error:?}");
+    assert!(!matches!(ours.read(&mut [0; 1]), Err(ReadError::TimedOut)));
+}
+
+// shows T5, T6: a pair of halves that block, given in code, is a link as well.
+#[test]
+fn halves_given_in_code() {
+    let (read, mut to) = std::io::pipe().unwrap();
+    let (mut from, write) = std::io::pipe().unwrap();
+    let halves = Halves::new(read, write).unwrap();
+    let client = domain(Settings::default(), Once::new(halves))
+        .broker("client")
+        .unwrap();
+    let mut ours = client
+        .connect_at(&at("link+plain://cable"), 0, Some(LIMIT))
+        .unwrap();
+    ours.write_all(b"question").unwrap();
+    from.read_exact(&mut [0; 8]).unwrap();
+    to.write_all(b"answer").unwrap();
+    let mut got = [0; 6];
+    ours.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"answer");
+    drop(ours);
+    let mut rest = Vec::new();
+    from.read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty());
+    // It was given once.
+    let error = client
+        .connect_at(&at("link+plain://cable"), 0, Some(LIMIT))
+        .unwrap_err();
+    assert!(error.to_string().contains("give another one"), "{error}");
+}
