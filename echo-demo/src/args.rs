@@ -2,6 +2,7 @@
 
 mod values;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use message_queue::DEFAULT_MAX_MESSAGE;
 use crate::error::Result;
 use crate::human;
 use crate::place;
+use crate::place::links::Wire;
 use crate::speech::Speech;
 
 /// An echo server and its clients, over one channel interface and any transport.
@@ -37,6 +39,11 @@ Examples:
   echo-demo serve --transport shm       for other processes of this machine, through shared
   echo-demo client --transport shm      memory (Linux); in another terminal
   echo-demo list                        who is there
+  echo-demo test --transport serial --baud 115200 --damage 1/10000
+                                        over a slow and bad serial line, made for the test
+  echo-demo line                        such a line for two terminals
+  echo-demo client -e 'pipe://?run=ssh%20box%20echo-demo%20serve%20-e%20pipe://'
+                                        through ssh; the server is started there
   echo-demo load --transport mem,tcp --clients 200 --bytes 1MiB
   echo-demo bench --size 64,16KiB --seconds 2 --json
   echo-demo serve --endpoint tcp://127.0.0.1:7000/echo --endpoint 'tcp+plain://127.0.0.1:7001'
@@ -53,9 +60,10 @@ pub struct Common {
     ///
     /// Written SCHEME://AUTHORITY/BROKER?OPTIONS, as in tcp://127.0.0.1:7000/echo; tcp+plain:// is a
     /// bare stream that any program can speak; shm://NAME is shared memory, between processes of one
-    /// machine. In memory (mem://NAME), and at a network port 0,
-    /// which means any free one, nobody else can be: there a client brings its own server. `serve` and
-    /// `load` take several.
+    /// machine; serial:///dev/ttyUSB0?baud=115200 is this end of a serial line; pipe:// is, for `serve`, standard
+    /// input and output, and 'pipe://?run=COMMAND' those of a command that serves so. In memory (mem://NAME), and at
+    /// a network port 0, which means any free one, nobody else can be: there a client brings its own server.
+    /// `serve` and `load` take several.
     #[arg(
         long = "endpoint",
         short,
@@ -65,11 +73,15 @@ pub struct Common {
     )]
     pub endpoints: Vec<Endpoint>,
 
-    /// Only what to talk over: mem, shm (Linux), tcp, tls, tcp+plain, tls+plain
+    /// Only what to talk over: mem, shm, serial, pipe (these three: Linux), tcp, tls, tcp+plain, tls+plain
     ///
     /// `test`, `load` and `bench` bring their own server and meet it at any free place. `serve` and
     /// `client` meet at the usual one: shm://echo, tcp://127.0.0.1:7000/echo,
     /// tcp+plain://127.0.0.1:7001, tls://127.0.0.1:7002/echo, tls+plain://127.0.0.1:7003. For tls see `certs`.
+    ///
+    /// serial is a line that the command makes itself, of two pseudo-terminals; --baud and --damage make it slow and
+    /// bad. pipe is a pair of pipes; with --spawn, and for `serve`, the server's standard input and output. `client`
+    /// brings its own server there.
     #[arg(
         long = "transport",
         short,
@@ -79,6 +91,14 @@ pub struct Common {
         value_parser = place::transports::parse
     )]
     pub transports: Vec<Endpoint>,
+
+    /// With --transport serial, and for `line`: how fast the line is [default: as fast as the system]
+    #[arg(long, global = true, value_name = "BAUD")]
+    pub baud: Option<NonZeroU32>,
+
+    /// With --transport serial, and for `line`: damage one byte in N, as in 1/10000
+    #[arg(long, global = true, value_name = "1/N", value_parser = values::one_in)]
+    pub damage: Option<NonZeroU32>,
 
     /// The port of the server's broker [default: 7]
     #[arg(long, short, global = true)]
@@ -106,6 +126,14 @@ pub struct Common {
 }
 
 impl Common {
+    /// What a line that is made for this run does to the bytes.
+    pub fn wire(&self) -> Wire {
+        Wire {
+            baud: self.baud,
+            damage: self.damage,
+        }
+    }
+
     /// What is to be spoken.
     pub fn speech(&self) -> Result<Speech> {
         let speech = match self.what {
@@ -148,6 +176,10 @@ pub enum Command {
     ///
     /// Removes on the way what killed processes have left.
     List(List),
+    /// A serial line without hardware: two devices for two terminals (Linux)
+    ///
+    /// Prints their paths, and is the line between them until Ctrl-C. --baud and --damage make it slow and bad.
+    Line(Line),
     /// Make certificates to try TLS with
     ///
     /// An authority, and a certificate each for server and client. Prints the commands to use them.
@@ -197,6 +229,17 @@ pub struct List {
 }
 
 #[derive(Debug, Args)]
+pub struct Line {
+    /// Where the devices, `a` and `b`, are made [default: in a new directory]
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+
+    /// End when standard input does
+    #[arg(long)]
+    pub until_eof: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Certs {
     /// Where ca.pem, server.pem, server.key, client.pem and client.key are written
     #[arg(value_name = "DIR")]
@@ -218,9 +261,9 @@ pub struct Load {
     #[arg(long, short = 'n', default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub clients: u32,
 
-    /// How much each of them sends and gets back
-    #[arg(long, short, value_name = "BYTES", default_value = "1MiB", value_parser = human::parse_size)]
-    pub bytes: usize,
+    /// How much each of them sends and gets back [default: 1MiB; over a slow line, less]
+    #[arg(long, short, value_name = "BYTES", value_parser = human::parse_size)]
+    pub bytes: Option<usize>,
 
     /// With --as messages: how large each message is; the last one is the rest [default: 1KiB]
     #[arg(long = "size", short, value_name = "BYTES", value_parser = values::some_size)]
@@ -241,13 +284,13 @@ pub struct Load {
 
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Bytes per round trip, and per write or message; give it again or separate by commas
+    /// Bytes per round trip, and per write or message; give it again or separate by commas [default:
+    /// 1,64,1024,16KiB,64KiB; over a slow line, the smaller ones]
     #[arg(
         long = "size",
         short,
         value_name = "BYTES",
         value_delimiter = ',',
-        default_value = "1,64,1024,16KiB,64KiB",
         value_parser = values::bench_size
     )]
     pub sizes: Vec<usize>,

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::human;
 use crate::latency::{Latency, Times};
+use crate::place::links::Crossed;
 use crate::place::{Place, ServerRuns};
 use crate::report::{Lines, Output, seconds};
 use crate::speech::Speech;
@@ -35,6 +36,8 @@ struct Report {
     clock_ns: f64,
     optimized_build: bool,
     sizes: Vec<Row>,
+    /// Null where there is no line of this program's.
+    line: Option<Crossed>,
 }
 
 #[derive(Serialize)]
@@ -54,19 +57,24 @@ struct Row {
 
 pub fn run(place: &Place, args: &Bench, output: Output) -> Result<()> {
     place.speech.needs_messages("--batch", args.batch)?;
-    for &size in &args.sizes {
+    let sizes = match args.sizes.is_empty() {
+        true => usual_sizes(place.rate()),
+        false => args.sizes.clone(),
+    };
+    for &size in &sizes {
         place.speech.check_size(size)?;
     }
-    let (place, server) = Companion::start(place, args.server)?;
+    place.with_ends()?;
+    if place.server != ServerRuns::Elsewhere {
+        place.with_many_channels("`bench` opens some, one after the other; leave `+plain` out")?;
+    }
+    let (place, server) = Companion::start(place, args.server, output)?;
     let broker = place.client()?;
-    let bar = output.progress(
-        2 * args.sizes.len() as u64,
-        "{bar:40} {msg}, {elapsed} gone",
-    );
+    let bar = output.progress(2 * sizes.len() as u64, "{bar:40} {msg}, {elapsed} gone");
     let half = args.seconds / 2;
 
     let mut rows = Vec::new();
-    for &size in &args.sizes {
+    for &size in &sizes {
         bar.set_message(format!("{}: round trips", human::size(size as u64)));
         bar.tick();
         let channel = place.connect(&broker)?;
@@ -107,8 +115,18 @@ pub fn run(place: &Place, args: &Bench, output: Output) -> Result<()> {
         clock_ns: clock_cost().as_nanos() as f64,
         optimized_build: !cfg!(debug_assertions),
         sizes: rows,
+        line: place.crossed(),
     };
     output.result(&report, &text(&place, &report))
+}
+
+/// The sizes that are measured unless others are asked for; over a slow line, those that take no longer than a
+/// tenth of a second.
+fn usual_sizes(rate: Option<u64>) -> Vec<usize> {
+    let most = rate.map_or(u64::MAX, |rate| rate / 10);
+    let mut sizes = vec![1, 64, 1 << 10, 16 << 10, 64 << 10];
+    sizes.retain(|size| *size == 1 || *size as u64 <= most);
+    sizes
 }
 
 fn cut(size: usize, error: &dyn std::fmt::Display) -> Error {
@@ -155,6 +173,9 @@ fn text(place: &Place, report: &Report) -> Lines {
             }
         },
     );
+    if let Some(crossed) = &report.line {
+        crossed.item(&mut lines);
+    }
     if !report.optimized_build {
         lines.item("NOTE", "a debug build; for figures use cargo run --release");
     }

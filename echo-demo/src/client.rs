@@ -82,13 +82,19 @@ impl Tally {
 type Sent = (Tally, Option<Error>);
 
 pub fn run(place: &Place, output: Output) -> Result<()> {
+    if let Some(at) = place.stdio() {
+        return Err(Error::StdioTaken { at: at.clone() });
+    }
+    if place.speech != Speech::Bytes {
+        place.with_ends()?;
+    }
     // It ends with the process.
-    let (place, _server) = Companion::start(place, Style::Blocking)?;
+    let (place, _server) = Companion::start(place, Style::Blocking, output)?;
     let broker = place.client()?;
     let channel = place.connect(&broker)?;
     let interactive = io::stdin().is_terminal() && !output.is_json();
     if interactive {
-        note(format_args!(
+        output.note(format_args!(
             "connected to {}; type lines, Ctrl-D ends",
             place.name()
         ));
@@ -100,7 +106,7 @@ pub fn run(place: &Place, output: Output) -> Result<()> {
         false => Box::new(io::stdout().lock()),
     };
     let (sender, received) = match place.speech {
-        Speech::Bytes => bytes::talk(channel, out),
+        Speech::Bytes => bytes::talk(channel, out, place.tells_ends()),
         Speech::Messages { max } => messages::talk(channel, max, out),
     }?;
     let Some((sent, trouble)) = sender.ended()? else {
@@ -140,7 +146,7 @@ pub fn run(place: &Place, output: Output) -> Result<()> {
     if output.is_json() {
         output.result(&report, &Lines::default())?;
     } else if interactive {
-        note(format_args!(
+        output.note(format_args!(
             "{} sent, {} came back",
             sent.amount(),
             received.amount()
@@ -171,18 +177,17 @@ impl Sender {
         Ok(Sender { task, finished })
     }
 
+    /// Whether everything was sent.
+    fn has_finished(&self) -> bool {
+        // Acquire, with the release when it was.
+        self.finished.load(Ordering::Acquire)
+    }
+
     /// What was sent, unless it is still being sent, though the server has ended its stream.
     fn ended(self) -> Result<Option<Sent>> {
-        // Acquire, with the release before the end of stream was sent.
-        if !self.finished.load(Ordering::Acquire) && !self.task.is_finished() {
+        if !self.has_finished() && !self.task.is_finished() {
             return Ok(None);
         }
         Ok(Some(self.task.join()?))
     }
-}
-
-/// Beside the bytes, never among them.
-fn note(text: std::fmt::Arguments<'_>) {
-    // Whether anybody sees it does not matter.
-    let _ = writeln!(io::stderr(), "echo-demo: {text}");
 }

@@ -12,6 +12,7 @@ use crate::args::Style;
 use crate::certificates::{Certificates, Whose};
 use crate::error::Result;
 use crate::place::{Place, ServerRuns};
+use crate::report::Output;
 use crate::server::{EchoServer, Served};
 
 /// A server that runs until [`stop`](Companion::stop).
@@ -25,8 +26,13 @@ pub enum Companion {
 
 impl Companion {
     /// Starts the server, if it is not elsewhere, and tells the place where clients find it.
-    pub fn start(place: &Place, style: Style) -> Result<(Place, Option<Companion>)> {
+    pub fn start(
+        place: &Place,
+        style: Style,
+        output: Output,
+    ) -> Result<(Place, Option<Companion>)> {
         if place.server == ServerRuns::Elsewhere {
+            place.notes().iter().for_each(|note| output.note(note));
             return Ok((place.clone(), None));
         }
         // Made for this run, where they are needed and not given.

@@ -27,6 +27,39 @@ pub enum Error {
     )]
     NoSecondProcess { at: Endpoint },
 
+    #[error(
+        "{flag} is about a line that this program makes itself: add --transport serial, or leave it out; a device has its \
+         speed in its endpoint, as in serial:///dev/ttyUSB0?baud=9600"
+    )]
+    OnlyOwnLine { flag: &'static str },
+
+    #[error(
+        "{at} would be the standard input and output of this process, which `client` has for what is typed and comes \
+         back: write the command that serves, as in 'pipe://?run=echo-demo%20serve%20-e%20pipe://'"
+    )]
+    StdioTaken { at: Endpoint },
+
+    #[error(
+        "{at} is standard input and output, and that is a terminal: to be started by the program at the other end, as in \
+         `echo-demo client --endpoint 'pipe://?run=echo-demo%20serve%20-e%20pipe://'`"
+    )]
+    StdioTerminal { at: Endpoint },
+
+    #[error("{at} is a bare stream, and carries one channel at a time: {hint}")]
+    OneChannel { at: Endpoint, hint: &'static str },
+
+    #[error(
+        "{at} is a bare line, on which nobody can tell the other end that a stream has ended, and the server would \
+         wait for that: leave `+plain` out"
+    )]
+    Endless { at: Endpoint },
+
+    #[error("cannot make a line of our own: {0}; --transport mem needs nothing of the system")]
+    Link(io::Error),
+
+    #[error("cannot make the directory `{}`: {error}{}", .path.display(), hints::other_directory(.error))]
+    Directory { path: PathBuf, error: io::Error },
+
     #[error("`{command}` takes one --endpoint or --transport; `serve` and `load` take several")]
     OneEndpoint { command: &'static str },
 

@@ -12,6 +12,7 @@ use crate::args::Test;
 use crate::companion::Companion;
 use crate::error::{Error, Result};
 use crate::human;
+use crate::place::links::Crossed;
 use crate::place::{Place, ServerRuns};
 use crate::report::{Lines, Output, seconds};
 use crate::server::{End, Served};
@@ -38,6 +39,8 @@ struct Report<'a> {
     server_runs: ServerRuns,
     /// What the server saw; null where it runs elsewhere.
     server: Option<&'a Served>,
+    /// Null where there is no line of this program's.
+    line: Option<Crossed>,
 }
 
 /// What the client saw.
@@ -70,7 +73,10 @@ impl ClientSide {
 }
 
 pub fn run(place: &Place, args: &Test, output: Output) -> Result<()> {
-    let (place, server) = Companion::start(place, args.server)?;
+    if place.server != ServerRuns::Elsewhere || place.speech != Speech::Bytes {
+        place.with_ends()?;
+    }
+    let (place, server) = Companion::start(place, args.server, output)?;
     let started = Instant::now();
     let broker = place.client()?;
     let channel = place.connect(&broker)?;
@@ -82,8 +88,15 @@ pub fn run(place: &Place, args: &Test, output: Output) -> Result<()> {
         ..ClientSide::default()
     };
     let talked = match place.speech {
-        Speech::Bytes => bytes::talk(channel, &mut client),
-        Speech::Messages { max } => messages::talk(channel, max, place.capacity(), &mut client),
+        Speech::Bytes => bytes::talk(channel, place.tells_ends(), &mut client),
+        Speech::Messages { max } => {
+            let fits = messages::Fits {
+                max,
+                capacity: place.capacity(),
+                rate: place.rate(),
+            };
+            messages::talk(channel, fits, &mut client)
+        }
     };
     // The channel is closed by now, so the server ends whatever happened.
     let served = server.map(Companion::stop).transpose()?;
@@ -106,6 +119,7 @@ pub fn run(place: &Place, args: &Test, output: Output) -> Result<()> {
         client,
         server_runs: place.server,
         server: served.iter().flatten().next(),
+        line: place.crossed(),
     };
     output.result(&report, &text(&place, &report, met))?;
     report
@@ -202,6 +216,7 @@ fn text(place: &Place, report: &Report<'_>, met: Duration) -> Lines {
         );
     }
     let ended = match report.speech {
+        _ if !place.tells_ends() => "disconnected; no end of a stream can be told on a bare line",
         Speech::Bytes => "finished writing, read the server's end of stream, disconnected",
         Speech::Messages { .. } => "finished sending, received the server's end, closed",
     };
@@ -237,6 +252,9 @@ fn text(place: &Place, report: &Report<'_>, met: Duration) -> Lines {
                 _ => "nobody came to it",
             },
         ),
+    }
+    if let Some(crossed) = &report.line {
+        crossed.item(&mut lines);
     }
     lines.verdict(report.failure.as_deref());
     lines

@@ -21,6 +21,7 @@ use crate::companion::Companion;
 use crate::error::{Error, Result};
 use crate::human;
 use crate::latency::{Latency, Times};
+use crate::place::links::Crossed;
 use crate::place::{Place, ServerRuns};
 use crate::report::{Output, seconds};
 use crate::server::{End, MAX_TASKS, Served};
@@ -32,6 +33,10 @@ const DRIVERS: u32 = 2;
 const SHOWN: usize = 5;
 /// The size of a message unless another one is asked for.
 const USUAL_SIZE: usize = 1024;
+/// What each client sends, unless another amount is asked for, or the line is slow.
+const USUAL_BYTES: usize = 1 << 20;
+/// How many seconds a slow line should be busy then.
+const SLOW_SECONDS: u64 = 5;
 /// All buffers together, at most: more is a slip of the finger, and address space ends somewhere.
 const MAX_BUFFERS: u64 = 1 << 40;
 
@@ -66,6 +71,8 @@ struct Report {
     server_runs: ServerRuns,
     /// Null where it runs elsewhere.
     server: Option<Tally>,
+    /// Null where there is no line of this program's.
+    line: Option<Crossed>,
 }
 
 impl Report {
@@ -119,9 +126,16 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
     if ours && args.server == Style::Blocking && args.clients as usize > MAX_TASKS {
         return Err(Error::TooManyTasks { max: MAX_TASKS });
     }
-    let (place, server) = Companion::start(place, args.server)?;
+    place.with_ends()?;
+    if args.clients > 1 {
+        place.with_many_channels("give --clients 1, or leave `+plain` out")?;
+    }
+    let (place, server) = Companion::start(place, args.server, output)?;
     let broker = place.client()?;
-    let total = u64::from(args.clients) * args.bytes as u64;
+    let bytes = args
+        .bytes
+        .unwrap_or_else(|| usual_bytes(place.rate(), args.clients));
+    let total = u64::from(args.clients) * bytes as u64;
     let bar = output.progress(
         total,
         "{bar:40} {percent:>3}% of {total_bytes}, {elapsed} gone",
@@ -137,7 +151,7 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
                 place: place.clone(),
                 broker: broker.clone(),
                 seed: args.seed,
-                bytes: args.bytes as u64,
+                bytes: bytes as u64,
                 size,
                 bar: bar.clone(),
             };
@@ -163,7 +177,7 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
         // Nobody is there: then that is all there is to say.
         return Err(error);
     }
-    let report = summary(&place, args, size, driven, elapsed, tally);
+    let report = summary(&place, args, (bytes, size), driven, elapsed, tally);
     output.result(&report, &text::text(&place, args, &report))?;
     if report.passed {
         Ok(())
@@ -175,7 +189,7 @@ pub fn run(place: &Place, args: &Load, output: Output) -> Result<()> {
 fn summary(
     place: &Place,
     args: &Load,
-    size: usize,
+    (bytes, size): (usize, usize),
     driven: Vec<Driven>,
     elapsed: Duration,
     server: Option<Tally>,
@@ -209,7 +223,7 @@ fn summary(
         speech: place.speech,
         passed: failures.is_empty() && orderly,
         clients: args.clients,
-        bytes_per_client: args.bytes,
+        bytes_per_client: bytes,
         verified_bytes: verified,
         connected_clients: connected,
         connect_seconds: seconds(connecting),
@@ -226,5 +240,12 @@ fn summary(
         failures: failures.into_iter().take(SHOWN).collect(),
         server_runs: place.server,
         server,
+        line: place.crossed(),
     }
+}
+
+/// What a client sends unless it is told: over a slow line, what all together send in some seconds.
+fn usual_bytes(rate: Option<u64>, clients: u32) -> usize {
+    let share = rate.map_or(u64::MAX, |rate| SLOW_SECONDS * rate / u64::from(clients));
+    usize::try_from(share).map_or(USUAL_BYTES, |share| share.clamp(64, USUAL_BYTES))
 }

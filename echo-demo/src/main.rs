@@ -17,7 +17,10 @@ mod error;
 mod exchange;
 mod formal;
 mod human;
+#[cfg(target_os = "linux")]
+mod interrupt;
 mod latency;
+mod line;
 mod list;
 mod load;
 mod pattern;
@@ -42,8 +45,8 @@ use report::Output;
 
 fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
-    let output = Output::new(common.json);
     let command = command.unwrap_or_else(|| Command::Test(args::Test::default()));
+    let output = Output::new(common.json, place::takes_stdout(&common, &command));
     descriptors::allow_all();
     let ended = match run(&common, command, output) {
         // Whoever read our output has had enough, as with `| head`.
@@ -81,6 +84,7 @@ fn run(common: &Common, command: Command, output: Output) -> Result<()> {
         }
         Command::Certs(args) => certs::run(&args, output),
         Command::List(args) => list::run(&args, output),
+        Command::Line(args) => line::run(&args, common.wire(), output),
         Command::Bench(args) => {
             let place = place(Role::Both { spawn: args.spawn })?;
             bench::run(&place.with_one_endpoint("bench")?, &args, output)

@@ -16,6 +16,8 @@ const NAMES: usize = 13;
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     form: Form,
+    /// To standard error: standard output is somebody else's.
+    aside: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +29,21 @@ enum Form {
 }
 
 impl Output {
-    pub fn new(json: bool) -> Output {
+    /// `aside`: nothing may be printed on standard output.
+    pub fn new(json: bool, aside: bool) -> Output {
         Output {
             form: if json { Form::Json } else { Form::Text },
+            aside,
         }
     }
 
     /// For tests: nothing is printed.
     #[cfg(test)]
     pub fn silent() -> Output {
-        Output { form: Form::Silent }
+        Output {
+            form: Form::Silent,
+            aside: false,
+        }
     }
 
     pub fn is_json(self) -> bool {
@@ -53,7 +60,7 @@ impl Output {
         }
     }
 
-    /// One line to standard output, at once.
+    /// One line to where results go, at once.
     pub fn line(self, line: &str) -> Result<()> {
         self.text(&format!("{line}\n"))
     }
@@ -63,17 +70,32 @@ impl Output {
         if self.form == Form::Silent {
             return Ok(());
         }
-        let mut out = io::stdout().lock();
+        let mut out: Box<dyn Write> = match self.aside {
+            true => Box::new(io::stderr().lock()),
+            false => Box::new(io::stdout().lock()),
+        };
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
             .map_err(Error::stdout)
     }
 
+    /// A line for people beside the results.
+    pub fn note(self, text: impl Display) {
+        #[cfg(test)]
+        if self.form == Form::Silent {
+            return;
+        }
+        // Whether anybody sees it does not matter.
+        let _ = writeln!(io::stderr(), "echo-demo: {text}");
+    }
+
     /// The one line that says what is wrong and what to do.
     pub fn error(self, error: &Error) {
         let line = error.to_string().replace('\n', " ");
-        // Nobody is left to tell if this fails.
-        let _ = writeln!(io::stderr(), "echo-demo: error: {line}");
+        // Nobody is left to tell if this fails. (Two of them in one place would be one too many.)
+        if !(self.aside && self.is_json()) {
+            let _ = writeln!(io::stderr(), "echo-demo: error: {line}");
+        }
         if self.is_json() && !matches!(error, Error::Failed(_)) {
             let _ = self.line(&json(&serde_json::json!({ "error": line })));
         }

@@ -1,6 +1,6 @@
 //! `serve`: an echo server for clients of other processes.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::Serve;
 use crate::error::{Error, Result};
-use crate::place::{Place, transports};
+use crate::place::{Place, links};
 use crate::report::Output;
 use crate::server::{EchoServer, End, Served};
 
@@ -44,6 +44,9 @@ pub fn run(place: &Place, args: &Serve, output: Output) -> Result<()> {
             at: place.endpoints[0].clone(),
         });
     }
+    if let Some(at) = place.stdio().filter(|_| io::stdin().is_terminal()) {
+        return Err(Error::StdioTerminal { at: at.clone() });
+    }
     let (broker, endpoints) = place.server()?;
     let (told, untold) = mpsc::sync_channel(UNTOLD);
     // After the last one that counts nobody listens; the server is stopped then.
@@ -61,17 +64,17 @@ pub fn run(place: &Place, args: &Serve, output: Output) -> Result<()> {
     tell(
         output,
         &Event::Listening {
-            endpoints: endpoints
-                .iter()
-                .map(|at| transports::shared(at).to_string())
-                .collect(),
+            endpoints: place.for_clients(&endpoints),
             port: place.port,
             speech: place.speech.name().to_owned(),
             max_message: place.speech.max_message(),
         },
     )?;
-    if args.until_eof {
-        tell_end_of_input(told)?;
+    place.notes().iter().for_each(|note| output.note(note));
+    if place.stdio().is_some() {
+        tell_end_of_input(told, links::wait_for_stdio_end)?;
+    } else if args.until_eof {
+        tell_end_of_input(told, read_input)?;
     } else {
         drop(told);
     }
@@ -80,7 +83,13 @@ pub fn run(place: &Place, args: &Serve, output: Output) -> Result<()> {
     for told in &untold {
         match told {
             // Here and not where it was read: else the process could be over before it is closed.
-            Told::EndOfInput => broker.close(),
+            Told::EndOfInput => {
+                broker.close();
+                if !place.tells_ends() {
+                    // There is always a channel, and nobody will say that it has ended.
+                    return Ok(());
+                }
+            }
             Told::Served(served) => {
                 tell(output, &Event::Served(served))?;
                 left -= 1;
@@ -94,11 +103,16 @@ pub fn run(place: &Place, args: &Serve, output: Output) -> Result<()> {
     server.stop()
 }
 
-fn tell_end_of_input(told: SyncSender<Told>) -> Result<()> {
+fn read_input() {
+    // An input that cannot be read has ended as well.
+    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+}
+
+/// `wait`: until standard input has ended.
+fn tell_end_of_input(told: SyncSender<Told>, wait: fn()) -> Result<()> {
     let reading = thread::Builder::new().name("standard-input".into());
     let read = move || {
-        // An input that cannot be read has ended as well.
-        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        wait();
         // Nobody listens if the server has ended before.
         let _ = told.send(Told::EndOfInput);
     };

@@ -70,10 +70,12 @@ impl Listener for FarListener {
 fn places(capacity: usize) -> [Place; 2] {
     let far = Far(Arc::new(Mem::new()));
     [far.clone(), far].map(|far| {
-        let domain = place::transports::domain();
+        let links = Arc::default();
+        let domain = place::transports::domain(&links);
         domain.add(far);
         Place {
             domain,
+            links,
             endpoints: vec!["far://desk/echo".parse().unwrap()],
             port: 9,
             options: Options::new().with_capacity(capacity),
@@ -167,7 +169,7 @@ fn a_load_through_tiny_buffers_is_lossless() {
         let mut world = World::new(style, 64);
         let args = Load {
             clients: 20,
-            bytes: 30_001,
+            bytes: Some(30_001),
             size: None,
             seed: 7,
             server: style,

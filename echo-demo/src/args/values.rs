@@ -1,5 +1,6 @@
 //! Values of options that have a range of their own.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use message_queue::codec::MAX_LIMIT;
@@ -32,6 +33,15 @@ pub fn bench_size(text: &str) -> Result<usize, String> {
         )),
         n => Ok(n),
     }
+}
+
+/// `1/10000`, or `10000` for short: how seldom something happens.
+pub fn one_in(text: &str) -> Result<NonZeroU32, String> {
+    let n = text.strip_prefix("1/").unwrap_or(text);
+    let n = n
+        .parse()
+        .map_err(|_| "write one in how many, as in 1/10000");
+    Ok(n?)
 }
 
 pub fn bench_time(text: &str) -> Result<Duration, String> {

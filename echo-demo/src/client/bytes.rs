@@ -1,8 +1,9 @@
 //! The client of bytes: any amount of anything.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
-use channel::{Channel, Reader, Writer};
+use channel::{Channel, ReadError, Reader, Writer};
 
 use super::{Sender, Sent, Tally};
 use crate::error::{Error, Result};
@@ -11,11 +12,18 @@ use crate::speech::{Speech, not_written};
 /// Read from standard input at once: what a pipe of Linux holds.
 const BLOCK: usize = 64 * 1024;
 
-/// Both directions, until the server has ended its stream.
-pub fn talk(channel: Channel, mut out: impl Write) -> Result<(Sender, Tally)> {
+/// Where no end of a stream can be told, it is over when nothing has come for so long after all was sent.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Both directions, until the server has ended its stream. `ends`: it can tell so.
+pub fn talk(channel: Channel, mut out: impl Write, ends: bool) -> Result<(Sender, Tally)> {
     let (mut reader, writer) = channel.split();
     let sender = Sender::start(move |finishing| send(io::stdin(), writer, finishing))?;
-    Ok((sender, receive(&mut reader, &mut out)?))
+    let tally = match ends {
+        true => receive(&mut reader, &mut out)?,
+        false => receive_until_quiet(&mut reader, &mut out, || sender.has_finished())?,
+    };
+    Ok((sender, tally))
 }
 
 /// Sends all of `input`, then finishes.
@@ -56,5 +64,31 @@ fn receive(reader: &mut Reader, out: &mut impl Write) -> Result<Tally> {
             Err(error) => return Err(Error::Cut(error.to_string())),
         };
         reader.consume(n);
+    }
+}
+
+/// The same, until nothing comes any more to a client that has sent everything.
+fn receive_until_quiet(
+    reader: &mut Reader,
+    out: &mut impl Write,
+    has_finished: impl Fn() -> bool,
+) -> Result<Tally> {
+    let mut tally = Tally::new(Speech::Bytes);
+    let mut block = vec![0; BLOCK];
+    loop {
+        // Asked before: what is finished in the meantime may be on its way.
+        let last = has_finished();
+        match reader.read_timeout(&mut block, QUIET) {
+            Ok(0) => return Ok(tally),
+            Ok(n) => {
+                out.write_all(&block[..n])
+                    .and_then(|()| out.flush())
+                    .map_err(Error::stdout)?;
+                tally.bytes(&block[..n]);
+            }
+            Err(ReadError::TimedOut) if last => return Ok(tally),
+            Err(ReadError::TimedOut) => {}
+            Err(error) => return Err(Error::Cut(error.to_string())),
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! A second process of this program as the server: `serve --json --until-eof`.
 //!
 //! It is told to end by the end of its standard input, so it ends too if this process is killed. What
-//! it prints is read to the end all the time: it never waits for us.
+//! it prints is read to the end all the time: it never waits for us. Where its standard input and output are the link to
+//! it, it prints on standard error.
 
 use std::env;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use serde_json::Value;
 
 use crate::args::Style;
 use crate::error::{Error, Result};
-use crate::place::Place;
+use crate::place::{Place, links};
 use crate::serve::Event;
 use crate::server::Served;
 
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Spawned {
     child: Child,
     said: Receiver<Said>,
+    /// Its standard input and output, where they are a link.
+    link: Option<links::Held>,
 }
 
 /// What the second process prints, a line each.
@@ -44,15 +47,33 @@ impl Spawned {
         let mut command = Command::new(program);
         command.args(arguments(place, style));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        // It says the same on standard output, for us.
-        command.stderr(Stdio::null());
+        let stdio = place.stdio();
+        command.stderr(match stdio {
+            // It says the same on standard output, for us.
+            None => Stdio::null(),
+            Some(_) => Stdio::piped(),
+        });
         let mut child = command.spawn().map_err(Error::Spawn)?;
         let stdout = child.stdout.take().expect("it is piped");
         let (tell, said) = channel();
-        let spawned = Spawned { child, said };
+        let mut spawned = Spawned {
+            child,
+            said,
+            link: None,
+        };
+        let (says, attached): (Box<dyn Read + Send>, _) = match stdio {
+            None => (Box::new(stdout), None),
+            Some(at) => {
+                let stdin = spawned.child.stdin.take().expect("it is piped");
+                let (at, held) = place.links.attach(at, stdout, stdin)?;
+                spawned.link = held;
+                let stderr = spawned.child.stderr.take().expect("it is piped");
+                (Box::new(stderr), Some(at))
+            }
+        };
         let reading = thread::Builder::new().name("second-process".into());
         reading
-            .spawn(move || read(stdout, |said| tell.send(said).is_ok()))
+            .spawn(move || read(says, |said| tell.send(said).is_ok()))
             .map_err(Error::Task)?;
 
         let endpoints = match spawned.next()? {
@@ -62,8 +83,12 @@ impl Spawned {
         if endpoints.len() != place.endpoints.len() {
             return Err(Error::SecondProcess("it listens elsewhere".into()));
         }
-        let parsed = endpoints.iter().map(|at| at.parse()).collect();
-        Ok((spawned, Result::map_err(parsed, Error::Endpoint)?))
+        let parsed = endpoints.iter().map(|at| match (at.parse(), &attached) {
+            (Ok(at), Some(here)) if links::is_stdio(&at) => Ok(here.clone()),
+            (parsed, _) => parsed,
+        });
+        let parsed = Result::map_err(parsed.collect(), Error::Endpoint)?;
+        Ok((spawned, parsed))
     }
 
     /// What it says next; `None` when it has ended.
@@ -80,7 +105,7 @@ impl Spawned {
 
     /// Accepts no more, waits until every channel has ended, and tells what became of each.
     pub fn stop(mut self) -> Result<Vec<Served>> {
-        drop(self.child.stdin.take());
+        drop((self.child.stdin.take(), self.link.take()));
         let mut all = Vec::new();
         while let Some(said) = self.next()? {
             if let Said::Served(served) = said {
@@ -122,8 +147,8 @@ fn arguments(place: &Place, style: Style) -> Vec<String> {
 }
 
 /// Reads to the end, or until nobody wants to know any more.
-fn read(stdout: ChildStdout, tell: impl Fn(Said) -> bool) {
-    for line in BufReader::new(stdout).lines() {
+fn read(says: impl Read, tell: impl Fn(Said) -> bool) {
+    for line in BufReader::new(says).lines() {
         let Ok(line) = line else { return };
         let said = match serde_json::from_str(&line) {
             Ok(Event::Listening { endpoints, .. }) => Said::Listening(endpoints),

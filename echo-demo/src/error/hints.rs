@@ -4,6 +4,7 @@ use std::io;
 
 use channel::{BrokerError, ConnectError, DialError, Endpoint, EndpointError, ListenError};
 
+use crate::place::links::{self, PIPE, SERIAL};
 use crate::place::shared_memory;
 use crate::place::transports::{is_about_certificates, is_about_tls, shared};
 
@@ -32,6 +33,9 @@ fn other_scheme(scheme: &str) -> &'static str {
         shared_memory::SCHEME => {
             "; shared memory is for Linux alone: pick another one with --endpoint SCHEME://..."
         }
+        SERIAL | PIPE => {
+            "; serial lines and pipes are for Linux alone: pick another one with --endpoint SCHEME://..."
+        }
         _ => "; pick one of them with --endpoint SCHEME://...",
     }
 }
@@ -41,10 +45,13 @@ pub fn where_then(error: &ListenError, at: &Endpoint) -> &'static str {
         ListenError::UnknownScheme { scheme, .. } => other_scheme(scheme),
         ListenError::NameTaken { .. } => "; `echo-demo list` shows all names that are taken",
         ListenError::Endpoint(error) => which_port(error),
+        ListenError::Taken(_) if matches!(at.scheme(), SERIAL | PIPE) => {
+            "; one server listens at this end: give it this endpoint once"
+        }
         ListenError::Taken(_) => "; take another port, or port 0 for any free one",
         ListenError::Io(error) if is_about_certificates(error) => CERTS,
         // It says what to do itself.
-        ListenError::Io(_) if at.scheme() == shared_memory::SCHEME => "",
+        ListenError::Io(_) if matches!(at.scheme(), shared_memory::SCHEME | SERIAL | PIPE) => "",
         ListenError::Io(error) => match error.kind() {
             io::ErrorKind::PermissionDenied => {
                 "; ports below 1024 are the system's: take a higher one"
@@ -105,6 +112,9 @@ fn no_way_there(error: &io::Error, at: &Endpoint) -> String {
     if error.to_string().contains("Too many open files") {
         return "; give fewer --clients, or allow more open files (ulimit -n 65536)".into();
     }
+    if error.to_string().contains("channels at once") {
+        return "; give fewer --clients".into();
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => start_it(at),
         // The address or the way there is wrong, and the error says what to check.
@@ -126,6 +136,21 @@ fn is_it_running(at: &Endpoint) -> String {
 }
 
 fn is_it_running_with(more: &str, at: &Endpoint) -> String {
+    if let Some(device) = links::absent(at) {
+        return format!("; there is no device {}: plug it in.", device.display());
+    }
+    let plain = if at.is_plain() { "+plain" } else { "" };
+    let serves = format!("`echo-demo serve --endpoint {}{plain}://", at.scheme());
+    match at.scheme() {
+        // With another speed, nothing is heard.
+        SERIAL => {
+            return format!(
+                "; is {serves}/dev/...` running at the other end of the line, at the same speed{more}?"
+            );
+        }
+        PIPE => return format!("; does the command run {serves}`{more}?"),
+        _ => {}
+    }
     let at = shared(at);
     format!("; is `echo-demo serve --endpoint {at}` running{more}?")
 }

@@ -7,8 +7,9 @@ use channel::{Channel, ReadError};
 use super::{ClientSide, NUMBERS, PATIENCE};
 use crate::speech::NO_BYTES;
 
-/// The client's part. An error says what was not as it should be.
-pub fn talk(mut channel: Channel, seen: &mut ClientSide) -> Result<(), String> {
+/// The client's part. An error says what was not as it should be. `ends`: the sides can tell each other of the ends of
+/// their streams.
+pub fn talk(mut channel: Channel, ends: bool, seen: &mut ClientSide) -> Result<(), String> {
     let started = Instant::now();
     let mut trips = Vec::with_capacity(NUMBERS);
     for number in 0..=u8::MAX {
@@ -29,16 +30,9 @@ pub fn talk(mut channel: Channel, seen: &mut ClientSide) -> Result<(), String> {
     }
     seen.measured(started.elapsed(), trips);
 
-    channel
-        .finish()
-        .map_err(|error| format!("the client could not finish: {error}"))?;
-    match channel.read_timeout(&mut [0], PATIENCE) {
-        Ok(0) => seen.end_of_stream = true,
-        Ok(_) => return Err("the server sent more than it was sent".into()),
-        Err(ReadError::TimedOut) => {
-            return Err("the server did not end its stream after the client had finished".into());
-        }
-        Err(error) => return Err(format!("the server did not end in an orderly way: {error}")),
+    if ends {
+        finish(&mut channel)?;
+        seen.end_of_stream = true;
     }
     channel.disconnect();
     seen.disconnected = channel.disconnected();
@@ -46,6 +40,21 @@ pub fn talk(mut channel: Channel, seen: &mut ClientSide) -> Result<(), String> {
         return Err("the channel could be read after the client had disconnected".into());
     }
     Ok(())
+}
+
+/// Both sides end their streams.
+fn finish(channel: &mut Channel) -> Result<(), String> {
+    channel
+        .finish()
+        .map_err(|error| format!("the client could not finish: {error}"))?;
+    match channel.read_timeout(&mut [0], PATIENCE) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err("the server sent more than it was sent".into()),
+        Err(ReadError::TimedOut) => {
+            Err("the server did not end its stream after the client had finished".into())
+        }
+        Err(error) => Err(format!("the server did not end in an orderly way: {error}")),
+    }
 }
 
 /// Why a number did not come back, and what to look at.

@@ -14,7 +14,7 @@ pub fn text(place: &Place, args: &Load, report: &Report) -> Lines {
         "Load at {}: {} clients at once, {} each",
         place.name(),
         args.clients,
-        human::size(args.bytes as u64)
+        human::size(report.bytes_per_client as u64)
     ));
     lines.item(
         "connected",
@@ -62,6 +62,9 @@ pub fn text(place: &Place, args: &Load, report: &Report) -> Lines {
             ),
         ),
         None => lines.item("server", report.server_runs),
+    }
+    if let Some(crossed) = &report.line {
+        crossed.item(&mut lines);
     }
     lines.item("failures", report.failed_clients);
     for failure in &report.failures {

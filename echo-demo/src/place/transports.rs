@@ -5,6 +5,7 @@ use std::io;
 use channel::{ConnectError, Domain, Endpoint, EndpointError};
 use transport_tcp::{Credentials, CredentialsError, Pem, Tcp, Tls, TlsError};
 
+use super::links::{Links, SERIAL};
 use super::shared_memory;
 
 /// The endpoint unless another one is asked for.
@@ -14,11 +15,12 @@ pub const USUAL: &str = "mem://echo";
 pub const NAME: &str = "echo";
 
 /// A domain with every transport of this build.
-pub fn domain() -> Domain {
+pub fn domain(links: &Links) -> Domain {
     let domain = Domain::new();
     shared_memory::add_to(&domain);
     domain.add(Tcp::new());
     domain.add(Tls::from_options());
+    links.add_to(&domain);
     domain
 }
 
@@ -72,6 +74,7 @@ fn named(endpoint: Endpoint) -> Endpoint {
 pub fn broker(endpoint: &Endpoint) -> Option<&str> {
     match endpoint.scheme() {
         _ if endpoint.is_plain() => None,
+        SERIAL => endpoint.option("broker"),
         shared_memory::SCHEME => Some(endpoint.broker().unwrap_or(endpoint.authority())),
         _ => endpoint.broker(),
     }

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn a_load(bytes: usize, size: usize, style: Style) -> Load {
     Load {
         clients: 20,
-        bytes,
+        bytes: Some(bytes),
         size: Some(size),
         seed: 7,
         server: style,

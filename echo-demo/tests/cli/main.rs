@@ -1,6 +1,8 @@
 //! The program as a user meets it.
 
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod links;
 mod messages;
 mod network;
 mod plain;
