@@ -1,6 +1,7 @@
 //! A link made of a reading and a writing half that block.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread;
@@ -40,26 +41,31 @@ impl Halves {
         let (received, inbound, received_control) = ring()?;
         let (outbound, to_send, sent_control) = ring()?;
         let broken = Arc::<Mutex<Option<io::Error>>>::default();
-        let start = |name: &str,
-                     run: Box<dyn FnOnce() -> io::Result<()> + Send>,
-                     end: Box<dyn Fn() + Send>| {
-            let broken = broken.clone();
-            thread::Builder::new().name(name.into()).spawn(move || {
-                if let Err(error) = run() {
-                    broken.lock().get_or_insert(error);
-                    end();
-                }
-            })
+        let thread = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(name.into()).spawn(run)
         };
-        start(
+        let why = broken.clone();
+        thread(
             "link-read",
-            Box::new(|| read_all(read, received)),
-            Box::new(move || received_control.abort_writing()),
+            Box::new(move || {
+                let (mut from, mut to) = (read, received);
+                if let Err(error) = outcome(|| read_all(&mut from, &mut to)) {
+                    why.lock().get_or_insert(error);
+                    // Before its writer is dropped: that would be an orderly end.
+                    received_control.abort_writing();
+                }
+            }),
         )?;
-        start(
+        let why = broken.clone();
+        thread(
             "link-write",
-            Box::new(|| write_all(write, to_send)),
-            Box::new(move || sent_control.abort_reading()),
+            Box::new(move || {
+                let (mut to, mut from) = (write, to_send);
+                if let Err(error) = outcome(|| write_all(&mut to, &mut from)) {
+                    why.lock().get_or_insert(error);
+                    sent_control.abort_reading();
+                }
+            }),
         )?;
         Ok(Halves {
             inbound,
@@ -76,7 +82,12 @@ impl Halves {
     }
 }
 
-fn read_all(mut from: impl Read, mut to: PipeWriter) -> io::Result<()> {
+/// A half whose code panics is broken.
+fn outcome(run: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(io::Error::other("it panicked")))
+}
+
+fn read_all(from: &mut impl Read, to: &mut PipeWriter) -> io::Result<()> {
     let mut buf = vec![0; AHEAD / 2];
     loop {
         let mut left = match from.read(&mut buf) {
@@ -95,7 +106,7 @@ fn read_all(mut from: impl Read, mut to: PipeWriter) -> io::Result<()> {
     }
 }
 
-fn write_all(mut to: impl Write, mut from: PipeReader) -> io::Result<()> {
+fn write_all(to: &mut impl Write, from: &mut PipeReader) -> io::Result<()> {
     // Bytes leave the ring when they are out of this process: so an empty ring says that all are.
     loop {
         match from.fill(None) {
