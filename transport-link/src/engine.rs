@@ -110,13 +110,20 @@ impl<L: Load> Engine<L> {
             Some(line) if line.is_through() => IDLE,
             Some(_) => STUCK,
         };
-        now >= since + patience && self.seat.leave()
+        if now < since + patience {
+            return false;
+        }
+        // First, so that the next driver of the device finds it free.
+        if self.line.take().is_some() {
+            self.load.link_down();
+        }
+        self.seat.leave()
     }
 
     fn open_or_close(&mut self, now: Duration, news: bool) {
         let wanted = self.load.wants_link();
         if let Some(line) = &self.line {
-            if !wanted && line.is_through() {
+            if !wanted && (line.is_through() || self.load.gives_up()) {
                 self.line = None;
                 self.load.link_down();
                 tracing::debug!(target: "transport_link", link = %self.shared.name, "close");
@@ -126,16 +133,23 @@ impl<L: Load> Engine<L> {
             }
             return;
         }
-        let asked = self.shared.desk().tried.is_none();
-        if !asked && (!wanted || now < self.retry) {
-            return;
+        let desk = self.shared.desk();
+        let (users, asked) = (desk.users, desk.tried.is_none());
+        let unwanted = asked && !wanted && desk.listening.is_some();
+        drop(desk);
+        if unwanted {
+            // Whoever listens does not wait for it.
+            self.shared.set_tried(Ok(()));
         }
         // For nobody, no device is taken.
-        if self.shared.desk().users == 0 && self.load.is_idle() {
+        if !wanted || !asked && now < self.retry || users == 0 && self.load.is_idle() {
             return;
         }
         self.retry = now + RETRY;
-        match self.device.open() {
+        let device = &mut self.device;
+        let opened = catch_unwind(AssertUnwindSafe(|| device.open()));
+        let opened = opened.unwrap_or_else(|_| Err(io::Error::other("the device panicked")));
+        match opened {
             Ok(link) => {
                 tracing::debug!(target: "transport_link", link = %self.shared.name, "open");
                 self.told = false;

@@ -281,6 +281,10 @@ impl Load for Plain {
         }
     }
 
+    fn gives_up(&self) -> bool {
+        self.current.as_ref().is_some_and(|current| current.overdue)
+    }
+
     fn is_idle(&mut self) -> bool {
         self.waiting.is_empty() && self.current.is_none()
     }

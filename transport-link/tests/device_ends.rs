@@ -1,0 +1,166 @@
+//! Devices that are opened and closed: for whom, when, and what goes wrong there.
+#![cfg(unix)]
+
+mod support;
+
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
+
+use channel::transport::Transport;
+use channel::{Domain, Options};
+use transport_link::{Descriptor, Descriptors, Device, Link, Once, Settings};
+
+use support::{LIMIT, at, domain, transport};
+
+// shows T6: in plain mode, a device is opened for who dials, and not before: the link of one that is given in code would
+// be used up, and many a board starts anew when its line is opened.
+#[test]
+fn a_plain_link_is_opened_for_who_dials() {
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let mut once = Once::new(Descriptor::new(near).unwrap());
+    let (opened, when_opened) = mpsc::channel();
+    let device = move || {
+        let _ = opened.send(());
+        once.open()
+    };
+    let links = transport(Settings::default(), device);
+    let to = at("link+plain://cable");
+    let _hold = links.hold(&to).unwrap();
+    // Time enough for its driver.
+    let early = when_opened.recv_timeout(Duration::from_millis(200));
+    assert!(early.is_err(), "opened for nobody");
+    let domain = Domain::new();
+    domain.add(links);
+    let client = domain.broker("client").unwrap();
+    let mut channel = client.connect_at(&to, 0, Some(LIMIT)).unwrap();
+    channel.write_all(b"x").unwrap();
+    far.read_exact(&mut [0]).unwrap();
+}
+
+/// A link whose end takes as long as its tester wants.
+struct SlowEnd {
+    link: Descriptor,
+    ends: mpsc::Sender<()>,
+    end: mpsc::Receiver<()>,
+    in_use: Arc<AtomicBool>,
+}
+
+impl Link for SlowEnd {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.link.poll_read(cx, into)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.link.poll_write(cx, from)
+    }
+
+    fn descriptors(&self) -> Option<Descriptors<'_>> {
+        self.link.descriptors()
+    }
+}
+
+impl Drop for SlowEnd {
+    fn drop(&mut self) {
+        let _ = self.ends.send(());
+        let _ = self.end.recv_timeout(LIMIT);
+        self.in_use.store(false, Ordering::SeqCst);
+    }
+}
+
+// shows B2, T5: who dials while the device is being closed for want of users gets it, not "busy".
+#[test]
+fn a_device_that_is_being_closed_is_not_busy() {
+    let in_use = Arc::<AtomicBool>::default();
+    let (ends, when_it_ends) = mpsc::channel();
+    let (may_end, end) = mpsc::channel();
+    let mut end = Some(end);
+    let far_ends = Mutex::new(Vec::new());
+    let device = move || -> io::Result<Box<dyn Link>> {
+        if in_use.swap(true, Ordering::SeqCst) {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        let (near, far) = UnixStream::pair()?;
+        far_ends.lock().unwrap().push(far);
+        Ok(Box::new(SlowEnd {
+            link: Descriptor::new(near)?,
+            ends: ends.clone(),
+            end: end.take().unwrap_or_else(|| mpsc::channel().1),
+            in_use: in_use.clone(),
+        }))
+    };
+    let links = transport(Settings::default(), device);
+    let to = at("link://cable");
+    drop(links.listen(&to, &Options::new()).unwrap());
+    // Nobody uses it.
+    when_it_ends.recv_timeout(LIMIT).unwrap();
+    let (told, answer) = mpsc::channel();
+    let listening = {
+        let links = links.clone();
+        thread::spawn(move || told.send(links.listen(&to, &Options::new()).map(drop)))
+    };
+    let early = answer.recv_timeout(Duration::from_millis(200));
+    assert!(!matches!(early, Ok(Err(_))), "{early:?}");
+    may_end.send(()).unwrap();
+    if early.is_err() {
+        answer.recv_timeout(LIMIT).unwrap().unwrap();
+    }
+    listening.join().unwrap().unwrap();
+}
+
+// shows T6, C8: a plain stream whose link takes nothing is given up when its time to linger is over; the device is
+// there for the next one.
+#[test]
+fn a_plain_link_that_takes_nothing_is_given_up() {
+    let far_ends = Arc::new(Mutex::new(Vec::new()));
+    let kept = far_ends.clone();
+    let device = move || -> io::Result<Box<dyn Link>> {
+        let (near, far) = UnixStream::pair()?;
+        kept.lock().unwrap().push(far);
+        Ok(Box::new(Descriptor::new(near)?))
+    };
+    let options = Options::new().with_linger(Duration::from_millis(50));
+    let client = domain(Settings::default(), device)
+        .broker_with("client", options)
+        .unwrap();
+    let to = at("link+plain://cable");
+    let mut first = client.connect_at(&to, 0, Some(LIMIT)).unwrap();
+    // As long as anything fits.
+    while first
+        .write_timeout(&[7; 4096], Duration::from_millis(300))
+        .is_ok()
+    {}
+    drop(first);
+    let mut second = client.connect_at(&to, 0, Some(LIMIT)).unwrap();
+    second.write_all(b"x").unwrap();
+    let mut far = far_ends.lock().unwrap().pop().unwrap();
+    let mut buf = [0];
+    far.read_exact(&mut buf).unwrap();
+    assert_eq!(&buf, b"x");
+}
+
+// shows B3: a device whose code panics is one that cannot be opened.
+#[test]
+fn a_device_that_panics() {
+    let tries = Arc::new(AtomicUsize::new(0));
+    let count = tries.clone();
+    let device = move || -> io::Result<Box<dyn Link>> {
+        count.fetch_add(1, Ordering::SeqCst);
+        panic!("a panic that the test is about");
+    };
+    let links = transport(Settings::default(), device);
+    let (told, answer) = mpsc::channel();
+    thread::spawn(move || {
+        let listened = links.listen(&at("link://cable"), &Options::new());
+        told.send(listened.map(drop).map_err(|e| e.to_string()))
+    });
+    let refused = answer.recv_timeout(Duration::from_secs(5));
+    let tries = tries.load(Ordering::SeqCst);
+    let refused = refused.unwrap_or_else(|_| panic!("no answer after {tries} tries"));
+    assert!(refused.unwrap_err().contains("panicked"));
+    assert_eq!(tries, 1);
+}
