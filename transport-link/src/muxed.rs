@@ -191,7 +191,8 @@ impl Muxed {
         }
         self.touched = touched;
         for state in leaving {
-            self.lingering.push((now + state.linger, state));
+            let until = now.saturating_add(state.linger);
+            self.lingering.push((until, state));
         }
     }
 

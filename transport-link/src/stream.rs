@@ -266,8 +266,10 @@ impl Stream for ChannelStream {
 }
 
 impl Drop for ChannelStream {
-    // A channel that is closed has ended on both sides by now; any other is lost.
+    // A channel that is closed has ended on both sides by now; any other is lost. Who reads no more was not told how
+    // the other side ended.
     fn drop(&mut self) {
+        self.finished |= self.over_told && self.outbound.is_none();
         self.end_all();
         self.departing.push(&self.state, STREAM | READING);
     }
