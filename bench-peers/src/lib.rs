@@ -11,6 +11,7 @@
 pub mod abuse;
 pub mod counting;
 pub mod crowd;
+pub mod lines;
 pub mod links;
 pub mod machine;
 pub mod measure;

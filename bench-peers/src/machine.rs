@@ -243,6 +243,8 @@ fn commit() -> String {
         ":/transport-reactor",
         ":/transport-shm",
         ":/link-mux",
+        ":/transport-link",
+        ":/transport-serial",
         ":/bench-peers/src",
     ];
     let mut arguments = vec!["status", "--porcelain", "--"];

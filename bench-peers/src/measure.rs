@@ -62,6 +62,8 @@ pub enum Unit {
     Nanos,
     /// Gigabytes (10^9) per second, the unit of work being a byte: more is better.
     GigabytesPerSecond,
+    /// Megabytes (10^6) per second, the unit of work being a byte: more is better.
+    MegabytesPerSecond,
     /// Millions of units of work per second: more is better.
     MillionsPerSecond,
     /// Thousands of units of work per second: more is better.
@@ -201,7 +203,7 @@ impl Row {
         match self.unit {
             Unit::Nanos => nanos / amount as f64,
             Unit::GigabytesPerSecond => amount as f64 / nanos,
-            Unit::MillionsPerSecond => amount as f64 * 1e3 / nanos,
+            Unit::MillionsPerSecond | Unit::MegabytesPerSecond => amount as f64 * 1e3 / nanos,
             Unit::ThousandsPerSecond => amount as f64 * 1e6 / nanos,
         }
     }

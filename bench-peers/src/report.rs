@@ -120,6 +120,7 @@ fn unit_name(unit: Unit) -> &'static str {
     match unit {
         Unit::Nanos => "ns",
         Unit::GigabytesPerSecond => "GB/s",
+        Unit::MegabytesPerSecond => "MB/s",
         Unit::MillionsPerSecond => "M/s",
         Unit::ThousandsPerSecond => "k/s",
     }
@@ -231,7 +232,9 @@ pub fn provenance(
         .iter()
         .map(|name| format!("{name} {}", machine::version_of(name)))
         .collect();
-    let _ = writeln!(out, "- peers: {}", versions.join(", "));
+    if !versions.is_empty() {
+        let _ = writeln!(out, "- peers: {}", versions.join(", "));
+    }
     let disturbed: usize = rows
         .iter()
         .flat_map(|row| &row.contestants)
