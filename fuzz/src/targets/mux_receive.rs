@@ -10,6 +10,8 @@ mod frame;
 mod joined;
 #[path = "mux_receive/peer.rs"]
 mod peer;
+#[path = "mux_receive/place.rs"]
+mod place;
 
 use crate::input::Input;
 

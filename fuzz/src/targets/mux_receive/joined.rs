@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use link_mux::{ChannelId, Config, DownReason, End, Event, Mux, Queues, Refusal};
 
-use super::channel::{Shared, contents};
+use super::channel::Shared;
+use super::place::Place;
 use crate::input::Input;
 
 /// The most steps per input.
@@ -73,82 +74,6 @@ struct Pair {
     ends: [Option<Place>; 2],
     /// Since it was opened, a session has ended.
     lost: bool,
-}
-
-/// One end, and what its application has done.
-struct Place {
-    app: Shared,
-    serial: u64,
-    written: u64,
-    ended: Option<End>,
-    read: u64,
-    gave_up: bool,
-}
-
-impl Place {
-    fn new(app: Shared, serial: u64) -> Self {
-        Place {
-            app,
-            serial,
-            written: 0,
-            ended: None,
-            read: 0,
-            gave_up: false,
-        }
-    }
-
-    fn write(&mut self, n: usize) {
-        let bytes = contents(self.serial, self.written, n);
-        self.written += self.app.borrow_mut().write(&bytes) as u64;
-    }
-
-    fn finish(&mut self, end: End) {
-        self.app.borrow_mut().finish_writing(end);
-        self.ended = match (self.ended, end) {
-            (Some(before), End::Orderly) => Some(before),
-            _ => Some(end),
-        };
-    }
-
-    fn stop(&mut self, end: End) {
-        let mut app = self.app.borrow_mut();
-        self.gave_up |= app.ended().is_none();
-        app.stop_reading(end);
-    }
-
-    /// Reads what `other` has written, unless the link was damaged.
-    fn read(&mut self, other: Option<&Place>, most: usize, sound: bool) {
-        let mut bytes = vec![0; most];
-        let n = self.app.borrow_mut().read(&mut bytes);
-        if sound && n > 0 {
-            let other = other.expect("nobody else has written");
-            assert_eq!(bytes[..n], contents(other.serial, self.read, n));
-            assert!(self.read + n as u64 <= other.written);
-        }
-        self.read += n as u64;
-    }
-
-    /// What is said of the other end is true. `lost`: it can be lost.
-    fn check(&self, other: Option<&Place>, lost: bool) {
-        let app = self.app.borrow();
-        match (app.ended(), other) {
-            (Some(End::Orderly), Some(other)) => {
-                assert!(self.gave_up || self.read == other.written);
-                assert!(other.ended.is_some());
-            }
-            (Some(End::Orderly), None) => panic!("nobody is there"),
-            (Some(End::Abort), other) => {
-                assert!(lost || other.is_none_or(|other| other.ended == Some(End::Abort)));
-            }
-            (None, _) => {}
-        }
-        match (app.receipt(), other) {
-            (Some(Some(read)), Some(other)) => assert_eq!(read, other.read),
-            (Some(Some(read)), None) => assert_eq!(read, 0),
-            (Some(None), _) => assert!(lost || other.is_none()),
-            (None, _) => {}
-        }
-    }
 }
 
 struct Play {
