@@ -212,6 +212,31 @@ fn producer_sleeps() {
     });
 }
 
+// shows R6: one that has no use for less room is woken for each part, and sleeps again until there is enough.
+#[test]
+fn producer_sleeps_for_more() {
+    check_both_ways(|| {
+        let (mut producer, mut consumer) = ring(2).unwrap();
+        let [(_, room), theirs] = bells();
+        assert_eq!(producer.write(&[1, 2]), Ok(2));
+        (
+            Box::new(move || {
+                while producer.vacant().unwrap() < 2 {
+                    if producer.prepare_sleep_for(2).unwrap() == Sleep::Asleep {
+                        room.wait();
+                    }
+                }
+                assert_eq!(producer.write(&[3, 4]), Ok(2));
+            }),
+            Box::new(move || {
+                assert_eq!(read_sleeping(&mut consumer, &theirs), Some(1));
+                assert_eq!(read_sleeping(&mut consumer, &theirs), Some(2));
+            }),
+            Box::new(|(), ()| ()),
+        )
+    });
+}
+
 // shows R1, R6
 #[test]
 fn both_sleep_and_the_stream_ends() {
@@ -469,6 +494,8 @@ const MUTANTS: &[(&str, &str)] = &[
     ("sleep-no-fence", "consumer_sleeps"),
     ("consumer-sleep-no-recheck", "consumer_sleeps"),
     ("producer-sleep-no-recheck", "producer_sleeps"),
+    ("producer-sleep-no-recheck", "producer_sleeps_for_more"),
+    ("signal-no-fence", "producer_sleeps_for_more"),
     (
         "consumer-sleep-ignores-state",
         "closer_wakes_a_sleeping_consumer",

@@ -21,7 +21,8 @@ enum Call {
     WriteInPlace(usize),
     Vacant,
     ProducerSignal,
-    ProducerSleep,
+    /// Until there is room for so many bytes.
+    ProducerSleep(usize),
     ProducerCancel,
     Finish,
     Settle,
@@ -53,7 +54,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         1 => Just(Vacant),
         1 => Just(Available),
         1 => Just(ProducerSignal),
-        1 => Just(ProducerSleep),
+        1 => prop_oneof![Just(1), 0..300_usize].prop_map(ProducerSleep),
         1 => Just(ProducerCancel),
         1 => Just(ConsumerSignal),
         1 => Just(ConsumerSleep),
@@ -177,10 +178,14 @@ fn compare<M: Halves>(
             Call::ProducerSignal => {
                 assert_eq!(producer.signal(), signal(&mut oracle.consumer_sleeps));
             }
-            Call::ProducerSleep => {
-                let ready = oracle.room() > 0 || oracle.finished || oracle.abandoned;
+            Call::ProducerSleep(room) => {
+                let wanted = (*room).clamp(1, producer.capacity());
+                let ready = oracle.room() >= wanted || oracle.finished || oracle.abandoned;
                 let told = sleep(&mut oracle.producer_sleeps, ready);
-                assert_eq!(producer.prepare_sleep(), Ok(told));
+                match room {
+                    1 => assert_eq!(producer.prepare_sleep(), Ok(told)),
+                    room => assert_eq!(producer.prepare_sleep_for(*room), Ok(told)),
+                }
             }
             Call::ProducerCancel => {
                 producer.cancel_sleep();

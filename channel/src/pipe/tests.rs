@@ -165,3 +165,82 @@ fn a_third_party_gives_the_ends_their_time() {
         assert!(tried, "this machine is never fast enough for {GRACE:?}");
     }
 }
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Count(std::sync::atomic::AtomicUsize);
+
+impl std::task::Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Count {
+    fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+// shows C2: whoever waits for more room than there is hears of a quarter, of less when the reader waits for more, and
+// of what a reader frees that does not come back.
+#[test]
+fn room_is_waited_for() {
+    let (mut writer, mut reader, _control) = pipe(64, Spin::NEVER).unwrap();
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(count.clone());
+    let room =
+        |writer: &mut PipeWriter, n| match writer.poll_room(&mut Context::from_waker(&waker), n) {
+            Poll::Ready(room) => Some(room.unwrap()),
+            Poll::Pending => None,
+        };
+    assert_eq!(room(&mut writer, 1000), Some(64), "all that there can be");
+    assert!(now(|cx| writer.poll_write(cx, &[IoSlice::new(&[7; 48])])).is_ready());
+    assert_eq!(room(&mut writer, 16), Some(16));
+    assert_eq!(room(&mut writer, 32), None);
+    // A quarter.
+    assert_eq!(read(&mut reader, 16).unwrap(), 16);
+    assert_eq!(count.get(), 1);
+    assert_eq!(room(&mut writer, 32), Some(32));
+    // A few bytes, and the reader goes on to do something else.
+    assert_eq!(room(&mut writer, 64), None);
+    assert_eq!(read(&mut reader, 1).unwrap(), 1);
+    let start = Instant::now();
+    while count.get() == 1 {
+        assert!(start.elapsed() < Duration::from_secs(30), "nobody looks");
+        std::thread::yield_now();
+    }
+    assert_eq!(room(&mut writer, 64), None);
+    // A reader that takes all and waits for more.
+    let before = count.get();
+    assert_eq!(read(&mut reader, 64).unwrap(), 31);
+    assert!(now(|cx| reader.poll_fill(cx)).is_pending());
+    assert!(count.get() > before);
+    assert_eq!(room(&mut writer, 64), Some(64));
+    // One that reads no more.
+    assert!(now(|cx| writer.poll_write(cx, &[IoSlice::new(&[7; 8])])).is_ready());
+    assert_eq!(room(&mut writer, 64), None);
+    let before = count.get();
+    drop(reader);
+    assert!(count.get() > before);
+    let refused = now(|cx| writer.poll_room(cx, 64));
+    assert!(
+        matches!(refused, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe)
+    );
+}
+
+// shows C2: nobody is woken for room that is known: a reader that reads nothing costs nothing.
+#[test]
+fn known_room_wakes_nobody() {
+    let (mut writer, _reader, _control) = ten();
+    let count = Arc::<Count>::default();
+    let waker = Waker::from(count.clone());
+    let mut cx = Context::from_waker(&waker);
+    // A late look that was on its way already may find the room to be news, once.
+    assert!(writer.poll_room(&mut cx, 64).is_pending());
+    std::thread::sleep(5 * LATE_LOOK);
+    assert!(writer.poll_room(&mut cx, 64).is_pending());
+    let before = count.get();
+    std::thread::sleep(20 * LATE_LOOK);
+    assert_eq!(count.get(), before);
+}
