@@ -43,6 +43,7 @@ enum Phase {
     Refused,
     Accepted,
     Open,
+    Closing,
 }
 
 impl Pair {
@@ -138,48 +139,49 @@ impl Pair {
 
     /// Whether something is due to this direction, and how far it has come.
     fn progress(&self, direction: usize) -> (bool, Progress) {
-        let writer = self.halves[direction]
-            .as_ref()
-            .filter(|half| half.is_live());
-        let reader = self.halves[1 - direction]
-            .as_ref()
-            .filter(|half| half.is_live());
-        let mut progress = Progress::default();
-        let due = match (writer, reader) {
-            (Some(writer), Some(reader)) => {
-                let opening = writer.state == State::Opening || reader.state == State::Opening;
-                let over = reader.is_over();
-                progress = Progress {
-                    phase: if opening {
-                        Phase::Accepted
-                    } else {
-                        Phase::Open
-                    },
-                    arrived: reader.got + reader.readable() as u64,
-                    over,
-                    receipt: writer.receipt().is_some(),
-                };
-                let more = progress.arrived < writer.written || writer.ended.is_some();
-                opening
-                    || if over {
-                        !progress.receipt
-                    } else {
-                        more && reader.readable() == 0
-                    }
-            }
-            // An open that is to arrive, or the answer to it.
-            (Some(_), None) if direction == 0 => {
-                progress.phase = match (self.incoming, self.refusal) {
-                    (false, _) => Phase::Asked,
-                    (true, None) => Phase::Heard,
-                    (true, Some(_)) => Phase::Refused,
-                };
-                progress.phase != Phase::Heard
-            }
-            _ => false,
+        let live = |side: usize| self.halves[side].as_ref().filter(|half| half.is_live());
+        let at = |phase| Progress {
+            phase,
+            ..Progress::default()
         };
-        (due, progress)
+        match (live(direction), live(1 - direction)) {
+            (Some(writer), Some(reader)) => between(writer, reader),
+            (Some(_), None) => match (&self.halves[1 - direction], &self.refusal) {
+                // It is to hear that the channel is closed.
+                (Some(other), _) => (other.state == State::Closed, at(Phase::Closing)),
+                // An open that is to arrive, or the answer to it.
+                (None, None) if self.incoming => (false, at(Phase::Heard)),
+                (None, None) => (true, at(Phase::Asked)),
+                (None, Some(_)) => (true, at(Phase::Refused)),
+            },
+            _ => (false, Progress::default()),
+        }
     }
+}
+
+/// The same of two ends that live.
+fn between(writer: &Half, reader: &Half) -> (bool, Progress) {
+    let opening = writer.state == State::Opening || reader.state == State::Opening;
+    let arrived = reader.got + reader.readable() as u64;
+    let (over, receipt) = (reader.is_over(), writer.receipt().is_some());
+    let due = if over {
+        let other_way = writer.is_over() && reader.receipt().is_some();
+        !receipt || other_way
+    } else {
+        let more = arrived < writer.written || writer.ended.is_some();
+        more && reader.readable() == 0
+    };
+    let phase = match opening {
+        true => Phase::Accepted,
+        false => Phase::Open,
+    };
+    let progress = Progress {
+        phase,
+        arrived,
+        over,
+        receipt,
+    };
+    (opening || due, progress)
 }
 
 fn direction(writer: &Half, reader: &Half) {

@@ -152,6 +152,13 @@ impl World {
             let session = end.session.as_mut().expect("all programs run");
             assert_eq!(session.mux().channels(), 0, "channels are left");
             assert!(session.mux().is_up(), "there is no session at the end");
+            // Signs of life may be on their way.
+            let quiet = self
+                .plan
+                .ends
+                .iter()
+                .any(|end| end.config.keep_alive.is_none());
+            assert!(!quiet || session.is_settled(), "it does not come to rest");
         }
     }
 
