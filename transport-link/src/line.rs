@@ -33,6 +33,8 @@ pub(crate) struct Line {
     readable: bool,
     /// It may take something.
     writable: bool,
+    /// Until then the line has enough to do, and nothing is sent.
+    busy: Option<Instant>,
     /// No more will come.
     ended: bool,
     /// It was told that no more will be written.
@@ -54,6 +56,7 @@ impl Line {
             to: 0,
             readable: true,
             writable: true,
+            busy: None,
             ended: false,
             finished: false,
             unflushed: false,
@@ -150,6 +153,10 @@ impl Line {
         cx: &mut Context<'_>,
         now: Duration,
     ) -> io::Result<bool> {
+        self.busy = self.link.busy_until().filter(|busy| Instant::now() < *busy);
+        if self.busy.is_some() {
+            return Ok(false);
+        }
         if self.from == self.to {
             self.from = 0;
             self.to = load.transmit(now, &mut self.out);
@@ -171,11 +178,13 @@ impl Line {
     /// Sleeps until there is something to do, or until `until`; whether somebody has called. `room`: bytes can be
     /// taken.
     pub(crate) fn sleep(&mut self, bell: &Bell, room: bool, until: Option<Instant>) -> bool {
+        // What is due before that cannot be sent.
+        let until = self.busy.or(until);
         #[cfg(unix)]
         if let Some(descriptors) = self.link.descriptors() {
             let wanted = crate::bell::Ready {
                 read: !self.ended && room,
-                write: self.from < self.to,
+                write: self.from < self.to && self.busy.is_none(),
             };
             let slept = bell.sleep_on(descriptors, wanted, until, &mut self.spinner);
             return match slept {

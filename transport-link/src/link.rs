@@ -19,6 +19,13 @@ pub trait Link: Send {
     /// wait, and does better to take less.
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>>;
 
+    /// For a link that knows how fast its line is: until when the line has enough to do with what it was given.
+    /// Nothing is asked of the mux, and nothing written, before that: so an urgent frame overtakes what is not yet
+    /// chosen. `None`: never.
+    fn busy_until(&self) -> Option<std::time::Instant> {
+        None
+    }
+
     /// Ready when everything that was written is out of this process. The link is dropped only after that, if
     /// nothing breaks.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -57,6 +64,10 @@ impl<L: Link + ?Sized> Link for Box<L> {
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         (**self).poll_write(cx, from)
+    }
+
+    fn busy_until(&self) -> Option<std::time::Instant> {
+        (**self).busy_until()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

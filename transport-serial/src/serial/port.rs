@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
@@ -21,6 +22,36 @@ use super::options::Options;
 pub(super) struct Port {
     bytes: Descriptor,
     held: TTYPort,
+    pace: Option<Pace>,
+}
+
+/// What a terminal of Linux takes before it blocks.
+const SYSTEM_BUFFER: usize = 4096;
+/// How far the system may be ahead of the line: a driver that is woken so late leaves no gap, and what is
+/// urgent waits no longer for what went before.
+const AHEAD: Duration = Duration::from_millis(20);
+
+/// What the line does with the bytes that it was given, by its baud rate.
+struct Pace {
+    /// Nanoseconds.
+    a_byte: u64,
+    /// When it will have sent all.
+    done: Instant,
+}
+
+impl Pace {
+    /// `None`: the line is so fast that the system's buffer holds no more than it may be ahead.
+    fn of(options: &Options) -> Option<Pace> {
+        (options.bytes_in(AHEAD) < SYSTEM_BUFFER).then(|| Pace {
+            a_byte: 1_000_000_000 / options.bytes_in(Duration::from_secs(1)).max(1) as u64,
+            done: Instant::now(),
+        })
+    }
+
+    fn gave(&mut self, bytes: usize) {
+        let begun = self.done.max(Instant::now());
+        self.done = begun + Duration::from_nanos(bytes as u64 * self.a_byte);
+    }
 }
 
 /// From so many bytes that have not left yet, a terminal of Linux does not count as writable (`WAKEUP_CHARS`).
@@ -73,7 +104,8 @@ impl Port {
             })?;
         let _ = held.clear(ClearBuffer::All);
         let bytes = Descriptor::new(fd).map_err(OpenError::Told)?;
-        Ok(Port { bytes, held })
+        let pace = Pace::of(options);
+        Ok(Port { bytes, held, pace })
     }
 }
 
@@ -82,14 +114,22 @@ impl Link for Port {
         self.bytes.poll_read(cx, into)
     }
 
-    /// Takes nothing while the system still has enough to send: its buffer of 4 KiB is a third of a second at
-    /// 115,200 baud, which nothing urgent could overtake.
+    /// Takes nothing while the system still has enough to send, whatever the pace says: a line may be slower, or
+    /// be stopped by its flow control, and nothing urgent could overtake what lies in the system's buffer.
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         // (A device that cannot tell has no such buffer: a pseudo-terminal.)
         if self.held.bytes_to_write().is_ok_and(|n| n >= NOT_WRITABLE) {
             return Poll::Pending;
         }
-        self.bytes.poll_write(cx, from)
+        let written = self.bytes.poll_write(cx, from);
+        if let (Some(pace), Poll::Ready(Ok(n))) = (&mut self.pace, &written) {
+            pace.gave(*n);
+        }
+        written
+    }
+
+    fn busy_until(&self) -> Option<Instant> {
+        self.pace.as_ref()?.done.checked_sub(AHEAD)
     }
 
     fn descriptors(&self) -> Option<Descriptors<'_>> {
