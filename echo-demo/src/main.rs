@@ -3,7 +3,8 @@
 //! Each command is a module of its own; what they share is below them: [`args`] is the command
 //! line, [`place`] where server and client meet, [`speech`] what goes over their channels, [`server`] and
 //! [`poll_server`] the echo server in its two styles, [`exchange`] a message there and back,
-//! [`companion`] the server that a command brings along, [`report`] how results are printed. No module but [`place`] asks which transport is in use.
+//! [`companion`] the server that a command brings along, [`report`] how results are printed. No module but
+//! [`place`] asks which transport is in use.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -46,7 +47,7 @@ use report::Output;
 fn main() -> ExitCode {
     let Cli { common, command } = Cli::parse();
     let command = command.unwrap_or_else(|| Command::Test(args::Test::default()));
-    let output = Output::new(common.json, place::takes_stdout(&common, &command));
+    let output = Output::new(common.json, place::links::takes_stdout(&common, &command));
     descriptors::allow_all();
     let ended = match run(&common, command, output) {
         // Whoever read our output has had enough, as with `| head`.

@@ -2,6 +2,7 @@
 //!
 //! Everything else goes through [`Place::server`] and [`Place::connect`], whatever the endpoint.
 
+mod limits;
 pub mod links;
 pub mod shared_memory;
 pub mod transports;
@@ -13,11 +14,11 @@ use std::time::Duration;
 use channel::{Broker, Channel, ConnectError, Domain, Endpoint, EndpointError, Options};
 use serde::Serialize;
 
-use crate::args::{Command, Common};
+use crate::args::Common;
 use crate::certificates::{Certificates, Whose, with_files};
 use crate::error::{Error, Result};
 use crate::speech::Speech;
-use links::{Crossed, Links};
+use links::Links;
 
 /// The port of the server's broker, unless another one is asked for.
 const USUAL_PORT: u16 = 7;
@@ -57,13 +58,6 @@ impl std::fmt::Display for ServerRuns {
     }
 }
 
-/// Whether standard output is a link of the command's, so that nothing else may be printed there.
-pub fn takes_stdout(common: &Common, command: &Command) -> bool {
-    let serves = matches!(command, Command::Serve(_));
-    let asked = common.transports.iter().filter(|_| serves);
-    common.endpoints.iter().chain(asked).any(links::is_stdio)
-}
-
 /// Endpoints and a port, how to get there, and what is spoken there.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -84,7 +78,7 @@ impl Place {
         let links = Arc::new(Links::default());
         let mut endpoints = common.endpoints.clone();
         for transport in &common.transports {
-            endpoints.push(meet(transport, role, &links, common.wire())?);
+            endpoints.push(transports::meet(transport, role, &links, common.wire())?);
         }
         if endpoints.is_empty() {
             endpoints.push(transports::USUAL.parse().expect("a test parses it"));
@@ -93,7 +87,7 @@ impl Place {
             return Err(Error::OnlyOwnLine { flag });
         }
         let mut options = Options::new();
-        if let Some(capacity) = common.capacity.or_else(|| fitting(rate(&endpoints)?)) {
+        if let Some(capacity) = common.capacity.or_else(|| limits::fitting(&endpoints)) {
             options = options.with_capacity(capacity);
         }
         let mut place = Place {
@@ -200,68 +194,6 @@ impl Place {
         })
     }
 
-    /// What clients of a server that listens there are to be given, in the order of the endpoints.
-    pub fn for_clients(&self, bound: &[Endpoint]) -> Vec<String> {
-        let ends = self.endpoints.iter().zip(bound);
-        let ends = ends.map(|(at, bound)| self.links.across(at).unwrap_or_else(|| bound.clone()));
-        ends.map(|at| transports::shared(&at).to_string()).collect()
-    }
-
-    /// What has crossed a line of ours, if there is one.
-    pub fn crossed(&self) -> Option<Crossed> {
-        self.links.crossed()
-    }
-
-    /// What there is to tell before anybody is met: which devices are waited for.
-    pub fn notes(&self) -> Vec<String> {
-        let absent = self.endpoints.iter().filter_map(links::absent);
-        absent
-            .map(|device| {
-                let device = device.display();
-                format!("there is no device {device}: waiting for it to be plugged in")
-            })
-            .collect()
-    }
-
-    /// About how many bytes a second can be sent, if it is known to be few.
-    pub fn rate(&self) -> Option<u64> {
-        rate(&self.endpoints)
-    }
-
-    /// The endpoint that is the standard input and output of whoever serves.
-    pub fn stdio(&self) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|at| links::is_stdio(at))
-    }
-
-    /// Refuses what is for one channel at a time, where there are to be more.
-    pub fn with_many_channels(&self, hint: &'static str) -> Result<()> {
-        match self.endpoints.iter().find(|at| links::is_bare(at)) {
-            Some(at) => Err(Error::OneChannel {
-                at: at.clone(),
-                hint,
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// An endpoint where the other end is not told of the end of a stream.
-    fn endless(&self) -> Option<&Endpoint> {
-        self.endpoints.iter().find(|at| links::is_endless(at))
-    }
-
-    /// Whether the other end is told of the end of a stream.
-    pub fn tells_ends(&self) -> bool {
-        self.endless().is_none()
-    }
-
-    /// Refuses an endpoint where the other end is not told so.
-    pub fn with_ends(&self) -> Result<()> {
-        match self.endless() {
-            Some(at) => Err(Error::Endless { at: at.clone() }),
-            None => Ok(()),
-        }
-    }
-
     fn map(
         &self,
         change: impl Fn(usize, &Endpoint) -> Result<Endpoint, EndpointError>,
@@ -349,34 +281,6 @@ impl Place {
         };
         format!("{}, port {}{what}", self.names().join(" + "), self.port)
     }
-}
-
-/// Where a transport that was asked for is to be tried.
-fn meet(transport: &Endpoint, role: Role, links: &Links, wire: links::Wire) -> Result<Endpoint> {
-    let spawn = matches!(role, Role::Both { spawn: true });
-    if transport.scheme() == links::PIPE && (spawn || role == Role::Server) {
-        // The standard input and output of whoever serves.
-        return Ok(transport.clone());
-    }
-    if let Some(own) = links.lay(transport, wire)? {
-        return Ok(own);
-    }
-    Ok(match role {
-        Role::Both { .. } => transports::fresh(transport),
-        _ => transports::usual(transport),
-    })
-}
-
-/// The slowest of them.
-fn rate(endpoints: &[Endpoint]) -> Option<u64> {
-    endpoints.iter().filter_map(links::rate).min()
-}
-
-/// The capacity for a channel that carries so many bytes a second: a quarter of a second is enough to keep it busy,
-/// and what is in the buffers takes a while to come out of them. None: as usual.
-fn fitting(rate: u64) -> Option<usize> {
-    let fits = usize::try_from(rate / 4).ok()?.next_power_of_two().max(256);
-    (fits < Options::new().capacity(None)).then_some(fits)
 }
 
 /// The port of the server: what was asked for, or what the plain endpoints name, which must agree.

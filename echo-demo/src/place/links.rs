@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use channel::Endpoint;
 use serde::Serialize;
 
+use crate::args::{Command, Common};
 use crate::report::Lines;
 
 #[cfg(target_os = "linux")]
@@ -53,6 +54,13 @@ pub fn is_endless(endpoint: &Endpoint) -> bool {
 pub fn is_stdio(endpoint: &Endpoint) -> bool {
     let named = endpoint.option("run").is_some() || !endpoint.authority().is_empty();
     endpoint.scheme() == PIPE && !named
+}
+
+/// Whether standard output is a link of the command's, so that nothing else may be printed there.
+pub fn takes_stdout(common: &Common, command: &Command) -> bool {
+    let serves = matches!(command, Command::Serve(_));
+    let asked = common.transports.iter().filter(|_| serves);
+    common.endpoints.iter().chain(asked).any(is_stdio)
 }
 
 /// The device that an endpoint names, if it is not there.

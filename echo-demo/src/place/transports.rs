@@ -5,7 +5,8 @@ use std::io;
 use channel::{ConnectError, Domain, Endpoint, EndpointError};
 use transport_tcp::{Credentials, CredentialsError, Pem, Tcp, Tls, TlsError};
 
-use super::links::{Links, SERIAL};
+use super::Role;
+use super::links::{Links, PIPE, SERIAL, Wire};
 use super::shared_memory;
 
 /// The endpoint unless another one is asked for.
@@ -35,8 +36,29 @@ pub fn parse(transport: &str) -> Result<Endpoint, String> {
     endpoint.map_err(|error: EndpointError| error.to_string())
 }
 
+/// Where a transport that was asked for is to be tried.
+pub fn meet(
+    transport: &Endpoint,
+    role: Role,
+    links: &Links,
+    wire: Wire,
+) -> crate::error::Result<Endpoint> {
+    let spawn = matches!(role, Role::Both { spawn: true });
+    if transport.scheme() == PIPE && (spawn || role == Role::Server) {
+        // The standard input and output of whoever serves.
+        return Ok(transport.clone());
+    }
+    if let Some(own) = links.lay(transport, wire)? {
+        return Ok(own);
+    }
+    Ok(match role {
+        Role::Both { .. } => fresh(transport),
+        _ => usual(transport),
+    })
+}
+
 /// Where server and clients of a transport meet on this machine if nobody says more.
-pub fn usual(transport: &Endpoint) -> Endpoint {
+fn usual(transport: &Endpoint) -> Endpoint {
     let authority = match (transport.scheme(), transport.is_plain()) {
         ("tcp", false) => "127.0.0.1:7000",
         ("tcp", true) => "127.0.0.1:7001",
@@ -48,7 +70,7 @@ pub fn usual(transport: &Endpoint) -> Endpoint {
 }
 
 /// A place of a transport where nobody is yet.
-pub fn fresh(transport: &Endpoint) -> Endpoint {
+fn fresh(transport: &Endpoint) -> Endpoint {
     match transport.scheme() {
         "tcp" | "tls" => at(transport, "127.0.0.1:0"),
         shared_memory::SCHEME => named(at(transport, &shared_memory::fresh_place())),
