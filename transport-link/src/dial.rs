@@ -69,11 +69,7 @@ impl Dial {
             options: options.clone(),
             answer: Mutex::new(Answer::Awaited(None)),
         });
-        driver.0.tell(|desk| {
-            desk.dials.push(request.clone());
-            // A device that could not be opened is tried once more.
-            desk.tried.take_if(|tried| tried.is_err());
-        });
+        driver.0.tell(|desk| desk.dials.push(request.clone()));
         Dial { request, driver }
     }
 }

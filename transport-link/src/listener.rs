@@ -33,8 +33,6 @@ impl LinkListener {
                 return Err(ListenError::Taken(at.clone()));
             }
             desk.listening = Some(listening);
-            // The device is tried once more.
-            desk.tried.take_if(|tried| tried.is_err());
             Ok(())
         })?;
         let listener = LinkListener {

@@ -37,6 +37,8 @@ impl Registry {
             Entry::Occupied(row) => {
                 let row = row.get();
                 fits(row, &settings, plain)?;
+                // A device that could not be opened is tried once more.
+                row.shared.desk().tried.take_if(|tried| tried.is_err());
                 row.shared.clone()
             }
             Entry::Vacant(vacant) => {
@@ -67,6 +69,16 @@ impl Registry {
         // Under the lock: a driver that nobody uses may end at any time.
         shared.desk().users += 1;
         Ok(Use(shared))
+    }
+}
+
+impl Drop for Registry {
+    /// A driver that keeps its link for those who come has nobody to wait for any more.
+    fn drop(&mut self) {
+        self.0
+            .get_mut()
+            .values()
+            .for_each(|row| row.shared.bell.ring());
     }
 }
 
@@ -120,6 +132,11 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    /// Whether the transport is there that the driver belongs to.
+    pub(crate) fn has_transport(&self) -> bool {
+        self.registry.strong_count() > 0
+    }
+
     /// Gives the place up, if nobody uses the driver: then nobody finds it any more.
     pub(crate) fn leave(&self) -> bool {
         let registry = self.registry.upgrade();

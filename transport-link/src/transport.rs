@@ -1,5 +1,6 @@
 //! The transport: endpoints to devices, one driver for each device.
 
+use std::io;
 use std::sync::Arc;
 
 use channel::transport::{BoxFuture, Connection, Listener, Transport};
@@ -8,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::device::Device;
 use crate::dial::Dial;
+use crate::link::Link;
 use crate::listener::LinkListener;
 use crate::place::{Place, PlaceError, Settings};
 use crate::registry::{Registry, Use};
@@ -27,7 +29,19 @@ pub struct LinkTransport {
     registry: Arc<Registry>,
 }
 
-type Given = Arc<Mutex<Box<dyn Device>>>;
+/// A device that is given in code, and used by one driver at a time.
+#[derive(Clone)]
+struct Given(Arc<Mutex<Box<dyn Device>>>);
+
+impl Device for Given {
+    fn open(&mut self) -> io::Result<Box<dyn Link>> {
+        self.0.lock().open()
+    }
+
+    fn is_kept(&self) -> bool {
+        self.0.lock().is_kept()
+    }
+}
 
 impl LinkTransport {
     /// A transport for `schemes`. `opener` says what an endpoint stands for; it opens nothing, does not block, and
@@ -51,7 +65,7 @@ impl LinkTransport {
     /// Adds a device given in code (for one link, see [`Once`](crate::Once)), reached as `SCHEME://NAME`, before
     /// the opener is asked. One of that name that was there is no longer found; who uses it goes on.
     pub fn add(&self, name: &str, settings: Settings, device: impl Device + 'static) {
-        let device: Given = Arc::new(Mutex::new(Box::new(device)));
+        let device = Given(Arc::new(Mutex::new(Box::new(device))));
         let mut given = self.given.lock();
         given.retain(|(old, ..)| old != name);
         given.push((name.to_owned(), settings, device));
@@ -72,11 +86,10 @@ impl LinkTransport {
             let found = given.iter().find(|(name, ..)| name == endpoint.authority());
             if let Some((name, settings, device)) = found {
                 endpoint.check_options(&[])?;
-                let device = device.clone();
                 return Ok(Place {
-                    key: format!("given {name} {:p}", Arc::as_ptr(&device)),
+                    key: format!("given {name} {:p}", Arc::as_ptr(&device.0)),
                     settings: settings.clone(),
-                    device: Box::new(move || device.lock().open()),
+                    device: Box::new(device.clone()),
                 });
             }
         }

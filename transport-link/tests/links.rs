@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use channel::{ConnectError, DialError, ListenError, Options, ReadError, Receipt, WriteError};
 use support::plug::{Cable, Socket};
 use support::{LIMIT, at, domain, eventually, meet, transport};
-use transport_link::{Config, Settings};
+use transport_link::{Config, Descriptor, Once, Settings};
 
 /// What an impatient caller waits.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -235,6 +235,36 @@ fn limits_are_named() {
         };
         let met = server.accept_timeout(7, Duration::from_millis(500));
         connecting.join().unwrap().is_ok() && met.is_ok()
+    });
+}
+
+// shows T5: a link that was given in code, and cannot be opened again, is kept while nobody uses it; not longer than
+// its transport.
+#[test]
+fn a_link_that_was_given_is_kept() {
+    let (near, far) = UnixStream::pair().unwrap();
+    let device = |end| Once::new(Descriptor::new(end).unwrap());
+    let server = domain(Settings::default(), device(near))
+        .broker("server")
+        .unwrap();
+    let client = domain(Settings::default(), device(far.try_clone().unwrap()))
+        .broker("client")
+        .unwrap();
+    let bound = server.listen(&at("link://cable")).unwrap();
+    meet(&server, &client, 7);
+    bound.close();
+    // Longer than a driver waits that could open its link again.
+    thread::sleep(Duration::from_millis(600));
+    server.listen(&at("link://cable")).unwrap();
+    meet(&server, &client, 7);
+    drop(client);
+    drop(server);
+    // The other end is gone: what is left to be read comes to an end.
+    far.set_read_timeout(Some(LIMIT)).unwrap();
+    eventually("it is closed", || match (&far).read(&mut [0; 512]) {
+        Ok(n) => n == 0,
+        // The mode of the other clone, until that is gone.
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
     });
 }
 
