@@ -457,6 +457,11 @@ impl<S: Stream> Mux<S> {
         self.table.get_mut(id.0)?.stream.as_mut()
     }
 
+    /// Whether something is to be sent of this channel beside its bytes: its opening, credit, an end.
+    pub fn has_due(&self, id: ChannelId) -> bool {
+        self.table.get(id.0).is_some_and(|entry| entry.due != 0)
+    }
+
     /// How many channels there are, in whatever state.
     pub fn channels(&self) -> usize {
         self.table.len

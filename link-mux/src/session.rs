@@ -93,6 +93,19 @@ impl<S: Stream> Session<S> {
         [mux, noise.deadline()].into_iter().flatten().min()
     }
 
+    /// A mark behind what the mux has transmitted so far, for [`has_arrived`](Self::has_arrived).
+    pub fn mark(&self) -> u64 {
+        self.noise.as_ref().map_or(0, |noise| noise.position().0)
+    }
+
+    /// Whether everything before the [`mark`](Self::mark) has arrived, or will never do so, as far as this end can
+    /// know. Without a layer that is told, what was given out has arrived.
+    pub fn has_arrived(&self, mark: u64) -> bool {
+        self.noise
+            .as_ref()
+            .is_none_or(|noise| noise.position().1 >= mark)
+    }
+
     /// Whether everything that [`transmit`](Self::transmit) gave out has arrived, as far as this end can know.
     pub fn is_settled(&self) -> bool {
         self.noise.as_ref().is_none_or(Noise::is_settled)

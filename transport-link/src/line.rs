@@ -100,9 +100,8 @@ impl Line {
                 self.unflushed = false;
             }
             if !self.unflushed {
-                let all = self.to == 0;
-                load.sent(all);
-                if all && !self.finished && load.is_finished() {
+                load.sent();
+                if self.to == 0 && !self.finished && load.is_finished() {
                     self.finished = true;
                     self.link.finish()?;
                     return Ok(true);

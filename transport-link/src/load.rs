@@ -23,8 +23,8 @@ pub(crate) trait Load {
     }
     /// What is to be sent.
     fn transmit(&mut self, now: Duration, out: &mut [u8]) -> usize;
-    /// What was transmitted is out of this process; and nothing more is to be sent now, if `all`.
-    fn sent(&mut self, all: bool);
+    /// What was transmitted is out of this process.
+    fn sent(&mut self);
     /// Nothing will be sent any more: asked once, after all was sent.
     fn is_finished(&mut self) -> bool {
         false

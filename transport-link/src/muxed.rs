@@ -258,6 +258,7 @@ impl Load for Muxed {
 
     fn link_down(&mut self) {
         self.session.link_down();
+        self.departing.over();
         self.trouble = None;
         self.events();
     }
@@ -280,9 +281,9 @@ impl Load for Muxed {
         n
     }
 
-    fn sent(&mut self, all: bool) {
-        if !self.departing.is_empty() && self.session.is_settled() {
-            self.departing.sent(all);
+    fn sent(&mut self) {
+        if !self.departing.is_empty() {
+            self.departing.sent(&mut self.session);
         }
     }
 

@@ -234,7 +234,7 @@ impl Load for Plain {
         }
     }
 
-    fn sent(&mut self, _: bool) {
+    fn sent(&mut self) {
         if let Some(current) = &self.current
             && current.output_ended
         {

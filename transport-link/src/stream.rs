@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use channel::pipe::{PipeReader, PipeWriter};
 use channel::transport::{Receipt, Sink, Source};
-use link_mux::{End, Pull, Reading, Stream};
+use link_mux::{End, Mux, Pull, Reading, Session, Stream};
 use parking_lot::Mutex;
 
 use crate::state::{Ends, READING, STREAM, State};
@@ -18,38 +18,54 @@ pub(crate) struct Departing(Arc<Mutex<Vec<Departure>>>);
 struct Departure {
     state: Arc<State>,
     what: u8,
-    /// Turns of sending since then.
-    turns: u8,
+    /// It is out of the mux, and has left when all before this mark has arrived.
+    mark: Option<u64>,
 }
 
 impl Departing {
-    /// Turns of sending until an end has surely left: it can be in the frames that are made now, or, behind others,
-    /// in the next.
-    const TURNS: u8 = 3;
-
     fn push(&self, state: &Arc<State>, what: u8) {
         self.0.lock().push(Departure {
             state: state.clone(),
             what,
-            turns: 0,
+            mark: None,
         });
     }
 
-    /// What was transmitted has left; all that there was to transmit, if `all`.
-    pub(crate) fn sent(&self, all: bool) {
+    /// What was transmitted so far is out of this process.
+    pub(crate) fn sent(&self, session: &mut Session<ChannelStream>) {
         self.0.lock().retain_mut(|departure| {
-            departure.turns += 1;
-            let left = all || departure.turns >= Departing::TURNS;
+            let state = &departure.state;
+            if departure.mark.is_none() && !is_due(session.mux(), state) {
+                departure.mark = Some(session.mark());
+            }
+            let left = departure.mark.is_some_and(|mark| session.has_arrived(mark));
             if left {
-                departure.state.has_left(departure.what);
+                state.has_left(departure.what);
             }
             !left
         });
     }
 
+    /// Nothing leaves any more.
+    pub(crate) fn over(&self) {
+        for departure in self.0.lock().drain(..) {
+            departure.state.has_left(departure.what);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }
+}
+
+/// Whether the mux has yet to send something of this channel beside its bytes.
+fn is_due(mux: &Mux<ChannelStream>, state: &Arc<State>) -> bool {
+    let Some(&id) = state.toucher.id.get() else {
+        return false;
+    };
+    // The id may be another channel's by now.
+    let same = |stream: &ChannelStream| Arc::ptr_eq(&stream.state, state);
+    mux.has_due(id) && mux.stream(id).is_some_and(same)
 }
 
 pub(crate) struct ChannelStream {

@@ -6,12 +6,12 @@ mod support;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use channel::{Broker, Options, State};
-use transport_link::{Descriptor, Descriptors, Link, Once, Settings};
+use transport_link::{Descriptor, Descriptors, Link, NoiseConfig, Once, Settings};
 
 use support::{LIMIT, alone, at, domain, eventually, meet};
 
@@ -65,22 +65,29 @@ fn who_reads_no_more_is_not_told_of_a_loss() {
     drop(handle);
 }
 
-/// A link that is cut by its tester: from then on nothing leaves any more.
-struct Cut<L> {
-    link: L,
-    is_cut: Arc<AtomicBool>,
+/// A slow link. Its tester can hold it, and cut it: from then on nothing leaves any more.
+struct Slow {
+    link: Descriptor,
+    valve: Arc<AtomicU8>,
 }
 
-impl<L: Link> Link for Cut<L> {
+const OPEN: u8 = 0;
+const HELD: u8 = 1;
+const CUT: u8 = 2;
+
+impl Link for Slow {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         self.link.poll_read(cx, into)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        if self.is_cut.load(Ordering::SeqCst) {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        // What it takes to send that.
+        std::thread::sleep(Duration::from_millis(1));
+        match self.valve.load(Ordering::SeqCst) {
+            OPEN => self.link.poll_write(cx, from),
+            HELD => Poll::Pending,
+            _ => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
-        self.link.poll_write(cx, from)
     }
 
     fn descriptors(&self) -> Option<Descriptors<'_>> {
@@ -88,42 +95,74 @@ impl<L: Link> Link for Cut<L> {
     }
 }
 
+/// As [`ends`], but what the client sends goes slowly.
+fn slow_ends(settings: &Settings, options: Options) -> (Broker, Broker, Arc<AtomicU8>) {
+    let (near, far) = UnixStream::pair().unwrap();
+    let valve = Arc::new(AtomicU8::new(OPEN));
+    let near = Once::new(Descriptor::new(near).unwrap());
+    let server = domain(settings.clone(), near).broker("server").unwrap();
+    server.listen(&at("link://cable")).unwrap();
+    let far = Once::new(Slow {
+        link: Descriptor::new(far).unwrap(),
+        valve: valve.clone(),
+    });
+    let client = domain(settings.clone(), far);
+    let client = client.broker_with("client", options).unwrap();
+    (server, client, valve)
+}
+
 // shows C4, C8: who lingers before it exits owes nobody an end, however many there are and however little is sent at
 // a time.
 #[test]
 fn ends_of_many_channels_leave_before_an_exit() {
     let _alone = alone();
-    const CHANNELS: u16 = 200;
     let mut settings = Settings {
         chunk: 64,
         ..Settings::default()
     };
     settings.mux.max_frame = 64;
-    let (near, far) = UnixStream::pair().unwrap();
-    let is_cut = Arc::<AtomicBool>::default();
-    let server = domain(settings.clone(), Once::new(Descriptor::new(near).unwrap()));
-    let server = server.broker("server").unwrap();
-    server.listen(&at("link://cable")).unwrap();
-    let link = Cut {
-        link: Descriptor::new(far).unwrap(),
-        is_cut: is_cut.clone(),
-    };
-    let client = domain(settings, Once::new(link)).broker("client").unwrap();
+    let (server, client, valve) = slow_ends(&settings, Options::new());
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..CHANNELS {
-        let (our, their) = meet(&server, &client, 1);
+    for _ in 0..100 {
+        let (mut our, mut their) = meet(&server, &client, 1);
+        their.write_all(b"all").unwrap();
+        our.read_exact_timeout(&mut [0; 3], LIMIT).unwrap();
         ours.push(our);
         theirs.push(their);
     }
-    for their in &mut theirs {
-        their.write_all(b"last").unwrap();
-    }
+    valve.store(HELD, Ordering::SeqCst);
     drop(theirs);
+    valve.store(OPEN, Ordering::SeqCst);
     channel::linger(LIMIT).unwrap();
-    is_cut.store(true, Ordering::SeqCst);
+    valve.store(CUT, Ordering::SeqCst);
     for mut our in ours {
-        let mut all = Vec::new();
-        our.read_to_end(&mut all).unwrap();
-        assert_eq!(all, b"last");
+        assert_eq!(our.read_timeout(&mut [0], LIMIT).unwrap(), 0);
     }
+}
+
+// shows C4, C8: an end over a line that damages bytes has left when the other end has it, whatever else is on its way.
+#[test]
+fn an_end_leaves_beside_a_channel_that_is_always_busy() {
+    let _alone = alone();
+    let settings = Settings {
+        noise: Some(NoiseConfig::for_baud(115_200)),
+        chunk: 512,
+        ..Settings::default()
+    };
+    let options = Options::new().with_linger(LIMIT * 10);
+    let (server, client, _valve) = slow_ends(&settings, options);
+    let (mut sink, mut source) = meet(&server, &client, 1);
+    let (mut ours, mut theirs) = meet(&server, &client, 2);
+    let stop = source.handle();
+    let busy = std::thread::spawn(move || while source.write_all(&[7; 4096]).is_ok() {});
+    let drain = std::thread::spawn(move || while matches!(sink.read(&mut [0; 4096]), Ok(1..)) {});
+    theirs.write_all(b"last").unwrap();
+    drop(theirs);
+    channel::linger(LIMIT / 12).unwrap();
+    let mut all = Vec::new();
+    ours.read_to_end(&mut all).unwrap();
+    assert_eq!(all, b"last");
+    stop.disconnect();
+    busy.join().unwrap();
+    drain.join().unwrap();
 }

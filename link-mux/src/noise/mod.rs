@@ -198,6 +198,11 @@ impl Noise {
         self.session.is_full()
     }
 
+    /// How many packets were sent, and how many of them are known to have arrived, or will never do so.
+    pub(crate) fn position(&self) -> (u64, u64) {
+        self.session.position()
+    }
+
     /// Whether everything that was sent is known to have arrived, and the other end has been told of what arrived
     /// here.
     pub fn is_settled(&self) -> bool {

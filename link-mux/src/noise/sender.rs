@@ -41,6 +41,8 @@ pub(super) struct Sender {
     /// The first packet that is not known to have arrived, and the first that was never sent.
     first: u64,
     next: u64,
+    /// Packets of sessions before.
+    before: u64,
     /// Which packets have arrived, and which are known to be lost and not sent again yet: bit `i` is for packet
     /// `first + i`, and only those before `next` are ever set. No packet is in both.
     arrived: u64,
@@ -69,6 +71,7 @@ impl Sender {
             window: 0,
             first: 0,
             next: 0,
+            before: 0,
             arrived: 0,
             lost: 0,
             stamp: 0,
@@ -84,6 +87,7 @@ impl Sender {
     pub(super) fn begin(&mut self, payload: u16, window: u8) {
         self.payload = usize::from(payload);
         self.window = u64::from(window);
+        self.before += self.next;
         self.first = 0;
         self.next = 0;
         self.arrived = 0;
@@ -96,6 +100,11 @@ impl Sender {
     /// Whether no packet more may be sent before one has arrived.
     pub(super) fn is_full(&self) -> bool {
         self.next - self.first == self.window
+    }
+
+    /// How many packets were sent, and how many of them have arrived or will never do so, of all sessions.
+    pub(super) fn position(&self) -> (u64, u64) {
+        (self.before + self.next, self.before + self.first)
     }
 
     /// Whether everything sent has arrived.

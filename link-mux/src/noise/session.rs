@@ -229,6 +229,13 @@ impl Session {
         !self.is_open() || self.sender.is_full()
     }
 
+    /// How many packets were sent, and how many of them have arrived or will never do so.
+    pub(super) fn position(&self) -> (u64, u64) {
+        let (sent, settled) = self.sender.position();
+        let session = self.greeting.is_established();
+        (sent, if session { settled } else { sent })
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         let session = self.greeting.is_established();
         !session || self.sender.is_settled() && self.receiver.deadline().is_none()
