@@ -94,7 +94,7 @@ impl Certificates {
     /// Writes them into a directory, which is made too if it does not exist. No file that exists is
     /// touched.
     pub fn write(&self, directory: &Path) -> Result<()> {
-        let unwritten = |path: &Path, error| Error::Certificates {
+        let unwritten = |path: &Path, error| Error::Write {
             path: path.to_owned(),
             error,
         };
@@ -112,7 +112,7 @@ impl Certificates {
     /// Writes them into a directory of their own, which is removed with the value.
     pub fn write_for_a_while(&self) -> Result<TempDir> {
         let directory = tempfile::Builder::new().prefix("echo-demo-").tempdir();
-        let directory = directory.map_err(|error| Error::Certificates {
+        let directory = directory.map_err(|error| Error::Write {
             path: std::env::temp_dir(),
             error,
         })?;

@@ -57,9 +57,6 @@ pub enum Error {
     #[error("cannot make a line of our own: {0}; --transport mem needs nothing of the system")]
     Link(io::Error),
 
-    #[error("cannot make the directory `{}`: {error}{}", .path.display(), hints::other_directory(.error))]
-    Directory { path: PathBuf, error: io::Error },
-
     #[error("`{command}` takes one --endpoint or --transport; `serve` and `load` take several")]
     OneEndpoint { command: &'static str },
 
@@ -82,7 +79,7 @@ pub enum Error {
     List(io::Error),
 
     #[error("cannot write `{}`: {error}{}", .path.display(), hints::other_directory(.error))]
-    Certificates { path: PathBuf, error: io::Error },
+    Write { path: PathBuf, error: io::Error },
 
     #[error("no certificate can be made: {0}; check --host")]
     NoCertificate(#[from] rcgen::Error),

@@ -100,7 +100,7 @@ mod linux {
                     path,
                     made: made.is_ok(),
                 }),
-                other => Err(Error::Directory {
+                other => Err(Error::Write {
                     path: path.to_owned(),
                     error: made.err().or(other.err()).expect("one of them"),
                 }),

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// Nothing.
 #[derive(Debug, Default)]
-pub struct Links;
+pub struct Links(());
 
 /// Keeps nothing open.
 #[derive(Debug)]
