@@ -22,7 +22,8 @@ fn run(command: &str) -> Endpoint {
 fn role(name: &str) -> String {
     let program = std::env::current_exe().unwrap();
     format!(
-        "TRANSPORT_SERIAL_TEST_ROLE=it exec {} --exact {name} --nocapture --test-threads=1",
+        "{} exec {} --exact {name} --nocapture --test-threads=1",
+        process::role_variable("it"),
         program.display()
     )
 }
@@ -121,6 +122,9 @@ fn a_child_that_cannot_serve_is_told_with_its_status() {
     }
     let error = client.connect_at(&run(""), 7, Some(LIMIT)).unwrap_err();
     assert!(error.to_string().contains("`run` is empty"), "{error}");
+    let path = "pipe:///echo?run=cat".parse().unwrap();
+    let error = client.connect_at(&path, 7, Some(LIMIT)).unwrap_err();
+    assert!(error.to_string().contains("?broker=echo"), "{error}");
 }
 
 // shows T5: one that does not end by itself when its standard input is closed.

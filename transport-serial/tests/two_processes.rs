@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::subject::Lines;
+use support::subject::{Lines, PROMISES, THREE};
 use transport_serial::line::LineConfig;
 use transport_testkit::{ACROSS, Subject, Suite, TESTS, across};
 
@@ -14,12 +14,6 @@ const LINES: Lines = Lines {
     many: 20,
     live_memory: None,
 };
-
-/// What can differ where there are two processes. (The forms of calls, and what they wait for, are the same code.)
-const PROMISES: [&str; 9] = ["C1", "C4", "C5", "C6", "C8", "C9", "B2", "B3", "M7"];
-
-/// Of three processes, two would have to share one end of a line.
-const THREE: &str = "b2_a_kill_ends_no_other";
 
 // Not a test: what the other process runs.
 #[test]

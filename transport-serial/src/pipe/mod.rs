@@ -91,6 +91,14 @@ fn place(endpoint: &Endpoint) -> Result<Place, PlaceError> {
             endpoint.authority()
         )));
     }
+    if !endpoint.path().is_empty() {
+        return Err(PlaceError::Unsupported(format!(
+            "`{}` is no pipe: behind `pipe://` comes a name given in code, or options; a broker is named as \
+             in `pipe://?broker={}`",
+            endpoint.path(),
+            endpoint.path()
+        )));
+    }
     let (key, device): (_, Box<dyn Device>) = match endpoint.option(RUN) {
         None => ("stdio".to_owned(), Box::new(stdio::open)),
         Some("") => {

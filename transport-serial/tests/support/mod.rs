@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod crossing;
 pub mod process;
 pub mod subject;
 

@@ -40,6 +40,11 @@ pub fn role_command(role: &str, given: &str) -> Command {
     command
 }
 
+/// For a command of the shell's: has what it runs be given this.
+pub fn role_variable(given: &str) -> String {
+    format!("{GIVEN}='{given}'")
+}
+
 /// In a child, what it was given. Else `None`: nobody has started this role, and it is no test.
 pub fn given() -> Option<String> {
     std::env::var(GIVEN).ok()

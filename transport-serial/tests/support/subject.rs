@@ -1,89 +1,43 @@
 //! What the conformance suite is run on: lines and pipes, listened at at one end and dialled at the other.
 
-use std::any::Any;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, Once};
-use std::task::{Context, Poll};
 use std::time::Duration;
-use std::{fs, io, thread};
+use std::{fs, thread};
 
-use channel::transport::{BoxFuture, Connection, Listener, Transport};
-use channel::{DialError, Domain, Endpoint, ListenError, Options};
+use channel::transport::Transport;
+use channel::{Domain, Endpoint};
 use transport_serial::line::{End, Line, LineConfig};
 use transport_serial::{Pipe, Serial};
 use transport_testkit::Subject;
 
-/// Endpoints are numbered, also for the process that this one starts.
-static NUMBER: AtomicU64 = AtomicU64::new(0);
+use super::crossing::{Crossing, Made};
 
-/// What no other run has: what a test program leaves behind when it ends must not matter.
-static RUN: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+/// What can differ where there are two processes. (The forms of calls, and what they wait for, are the same code.)
+pub const PROMISES: [&str; 6] = ["C1", "C4", "C6", "C8", "B3", "M7"];
+
+/// Of three processes, two would have to share one end of a link.
+pub const THREE: &str = "b2_a_kill_ends_no_other";
+
+/// Names for endpoints.
+pub struct Run;
+
+impl Run {
+    /// One that no other run has, either: what a test program leaves behind when it ends must not matter.
+    pub fn next() -> String {
+        static RUN: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        format!("link-{:x}-{}", *RUN, NUMBER.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// One for all domains of this process, as a device has one driver.
 static SERIAL: LazyLock<Serial> = LazyLock::new(Serial::new);
 /// The two ends of pipes.
 static PIPES: LazyLock<[Pipe; 2]> = LazyLock::new(|| [Pipe::new(), Pipe::new()]);
-
-/// A transport whose links have two different ends: one to listen at, and one to dial.
-pub struct Crossing {
-    near: Arc<dyn Transport>,
-    far: Arc<dyn Transport>,
-    /// What an endpoint is at the end that is listened at, and at the other.
-    ends: fn(&Endpoint) -> [Endpoint; 2],
-    /// Makes the link of an endpoint that is listened at.
-    make: Arc<dyn Fn(&Endpoint) -> Made + Send + Sync>,
-}
-
-/// What has to last as long as somebody listens.
-type Made = Box<dyn Any + Send>;
-
-impl Transport for Crossing {
-    fn schemes(&self) -> &[&str] {
-        self.near.schemes()
-    }
-
-    fn dial<'a>(
-        &'a self,
-        to: &'a Endpoint,
-        options: &'a Options,
-    ) -> BoxFuture<'a, Result<Connection, DialError>> {
-        Box::pin(async move {
-            let [_, far] = (self.ends)(to);
-            let mut connection = self.far.dial(&far, options).await?;
-            connection.peer = to.clone();
-            Ok(connection)
-        })
-    }
-
-    fn listen(&self, at: &Endpoint, options: &Options) -> Result<Box<dyn Listener>, ListenError> {
-        let made = (self.make)(at);
-        let [near, _] = (self.ends)(at);
-        Ok(Box::new(Listening {
-            listener: self.near.listen(&near, options)?,
-            local: at.clone(),
-            _made: made,
-        }))
-    }
-}
-
-struct Listening {
-    listener: Box<dyn Listener>,
-    local: Endpoint,
-    _made: Made,
-}
-
-impl Listener for Listening {
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Connection>> {
-        self.listener.poll_accept(cx)
-    }
-
-    fn local(&self) -> &Endpoint {
-        &self.local
-    }
-}
 
 /// Lines: `serial://DIRECTORY/BROKER` for a line in a directory of that name.
 pub struct Lines {
@@ -162,24 +116,28 @@ fn wire(config: LineConfig, at: &Endpoint) -> Made {
 
 impl Lines {
     pub fn transport(config: fn() -> LineConfig) -> Crossing {
-        Crossing {
-            near: Arc::new(SERIAL.clone()),
-            far: Arc::new(SERIAL.clone()),
-            ends: |at| {
-                let directory = directory(at);
-                ["a", "b"].map(|end| {
-                    let path = directory.join(end);
-                    let broker = at.broker().unwrap_or("");
-                    let at = at.clone().with_option("broker", broker).unwrap();
-                    let at = at.with_authority("").unwrap();
-                    let at = at.with_option("baud", "12000000").unwrap();
-                    at.with_broker(path.to_str().unwrap().trim_start_matches('/'))
-                        .unwrap()
-                })
-            },
-            make: Arc::new(move |at| wire(config(), at)),
-        }
+        let serial: Arc<dyn Transport> = Arc::new(SERIAL.clone());
+        Crossing::new([serial.clone(), serial], devices, move |at| {
+            wire(config(), at)
+        })
     }
+}
+
+/// The two devices of a line.
+fn devices(at: &Endpoint) -> [Endpoint; 2] {
+    ["a", "b"].map(|end| {
+        let path = directory(at).join(end);
+        let device = format!("serial://{}?baud=12000000", path.to_str().unwrap());
+        let device: Endpoint = device.parse().unwrap();
+        let device = if at.is_plain() {
+            device.plain()
+        } else {
+            device
+        };
+        device
+            .with_option("broker", at.broker().unwrap_or(""))
+            .unwrap()
+    })
 }
 
 impl Subject for Lines {
@@ -192,13 +150,13 @@ impl Subject for Lines {
     }
 
     fn endpoint(&self, broker: &str) -> Endpoint {
-        let n = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let at = format!("serial://line-{:x}-{n}/{broker}", *RUN);
-        let at: Endpoint = at.parse().unwrap();
+        let at: Endpoint = format!("serial://{}/{broker}", Run::next())
+            .parse()
+            .unwrap();
         if broker == "nobody" {
             // The other end is there, and nobody listens at it.
             let wired = wire((self.config)(), &at);
-            let [near, _] = (Lines::transport(self.config).ends)(&at);
+            let [near, _] = devices(&at);
             keep(Box::new((SERIAL.hold(&near).unwrap(), wired)));
         }
         at
@@ -245,21 +203,17 @@ fn lay(at: &Endpoint) -> Made {
 
 impl Pipes {
     pub fn transport() -> Crossing {
-        let [near, far] = PIPES.clone();
-        // By their numbers.
+        let ends = PIPES
+            .clone()
+            .map(|pipe| -> Arc<dyn Transport> { Arc::new(pipe) });
         let laid = Mutex::new(HashSet::new());
-        Crossing {
-            near: Arc::new(near),
-            far: Arc::new(far),
-            ends: |at| [at.clone(), at.clone()],
-            make: Arc::new(move |at| {
-                let number: u64 = at.authority().parse().unwrap();
-                match laid.lock().unwrap().insert(number) {
-                    true => lay(at),
-                    false => Box::new(()),
-                }
-            }),
-        }
+        let same = |at: &Endpoint| [at.clone(), at.clone()];
+        Crossing::new(ends, same, move |at| {
+            match laid.lock().unwrap().insert(at.authority().to_owned()) {
+                true => lay(at),
+                false => Box::new(()),
+            }
+        })
     }
 }
 
@@ -273,8 +227,7 @@ impl Subject for Pipes {
     }
 
     fn endpoint(&self, broker: &str) -> Endpoint {
-        let n = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let at: Endpoint = format!("pipe://{n}/{broker}").parse().unwrap();
+        let at: Endpoint = format!("pipe://{}/{broker}", Run::next()).parse().unwrap();
         if broker == "nobody" {
             let laid = lay(&at);
             keep(Box::new((PIPES[0].hold(&at).unwrap(), laid)));
