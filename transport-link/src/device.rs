@@ -17,15 +17,10 @@ pub trait Device: Send {
     /// that time, and tried again when somebody dials, or every [`RETRY`](crate::RETRY) for a listener that is
     /// there already: a device that was plugged in is often not the user's for a moment.
     fn open(&mut self) -> io::Result<Box<dyn Link>>;
-
-    /// Whether an open link is kept while nobody uses it, until the transport is dropped: because it could not be
-    /// opened again.
-    fn is_kept(&self) -> bool {
-        false
-    }
 }
 
-/// A device that is a link given in code: opened once, and kept. In plain mode it is over with its first connection.
+/// A device that is a link given in code: opened once. It is over when it breaks, when nobody has used it for a
+/// moment (see [`LinkTransport::hold`](crate::LinkTransport::hold)), and in plain mode with its first connection.
 #[derive(Debug)]
 pub struct Once<L>(Option<L>);
 
@@ -41,13 +36,9 @@ impl<L: Link + 'static> Device for Once<L> {
         match self.0.take() {
             Some(link) => Ok(Box::new(link)),
             None => Err(io::Error::other(
-                "the link was given in code and has ended: give another one",
+                "the link was given in code and has ended: give another one (and hold it, if it is to outlive its channels)",
             )),
         }
-    }
-
-    fn is_kept(&self) -> bool {
-        true
     }
 }
 

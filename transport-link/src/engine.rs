@@ -104,9 +104,6 @@ impl<L: Load> Engine<L> {
             self.idle = None;
             return false;
         }
-        if self.line.is_some() && self.device.is_kept() && self.seat.has_transport() {
-            return false;
-        }
         let since = *self.idle.get_or_insert(now);
         let patience = match &self.line {
             None => Duration::ZERO,

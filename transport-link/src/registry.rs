@@ -72,16 +72,6 @@ impl Registry {
     }
 }
 
-impl Drop for Registry {
-    /// A driver that keeps its link for those who come has nobody to wait for any more.
-    fn drop(&mut self) {
-        self.0
-            .get_mut()
-            .values()
-            .for_each(|row| row.shared.bell.ring());
-    }
-}
-
 fn fits(row: &Row, settings: &Settings, plain: bool) -> Result<(), PlaceError> {
     let what = if row.plain != plain {
         let mode = |plain| {
@@ -132,11 +122,6 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Whether the transport is there that the driver belongs to.
-    pub(crate) fn has_transport(&self) -> bool {
-        self.registry.strong_count() > 0
-    }
-
     /// Gives the place up, if nobody uses the driver: then nobody finds it any more.
     pub(crate) fn leave(&self) -> bool {
         let registry = self.registry.upgrade();

@@ -37,10 +37,6 @@ impl Device for Given {
     fn open(&mut self) -> io::Result<Box<dyn Link>> {
         self.0.lock().open()
     }
-
-    fn is_kept(&self) -> bool {
-        self.0.lock().is_kept()
-    }
 }
 
 impl LinkTransport {
@@ -71,8 +67,9 @@ impl LinkTransport {
         given.push((name.to_owned(), settings, device));
     }
 
-    /// Keeps the link open until the value is dropped, also while nobody here uses it: whoever dials from the
-    /// other end is told at once that nobody listens, instead of waiting.
+    /// Keeps the link open until the value is dropped, also while nobody here uses it (else it is closed a quarter of
+    /// a second later): whoever dials from the other end is told at once that nobody listens, instead of waiting; and
+    /// a link that can be opened only once is not over with its last channel.
     ///
     /// # Errors
     /// The endpoint stands for nothing, or the device is in use with other settings.

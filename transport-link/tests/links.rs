@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -238,33 +238,32 @@ fn limits_are_named() {
     });
 }
 
-// shows T5: a link that was given in code, and cannot be opened again, is kept while nobody uses it; not longer than
-// its transport.
+// shows T5: a link that was given in code, and cannot be opened again, outlives its channels while it is held.
 #[test]
-fn a_link_that_was_given_is_kept() {
+fn a_link_that_is_held_outlives_its_channels() {
     let (near, far) = UnixStream::pair().unwrap();
     let device = |end| Once::new(Descriptor::new(end).unwrap());
     let server = domain(Settings::default(), device(near))
         .broker("server")
         .unwrap();
-    let client = domain(Settings::default(), device(far.try_clone().unwrap()))
-        .broker("client")
-        .unwrap();
-    let bound = server.listen(&at("link://cable")).unwrap();
-    meet(&server, &client, 7);
-    bound.close();
-    // Longer than a driver waits that could open its link again.
-    thread::sleep(Duration::from_millis(600));
     server.listen(&at("link://cable")).unwrap();
+    let links = transport(Settings::default(), device(far));
+    let held = links.hold(&at("link://cable")).unwrap();
+    let domain = channel::Domain::new();
+    domain.add(links);
+    let client = domain.broker("client").unwrap();
     meet(&server, &client, 7);
-    drop(client);
-    drop(server);
-    // The other end is gone: what is left to be read comes to an end.
-    far.set_read_timeout(Some(LIMIT)).unwrap();
-    eventually("it is closed", || match (&far).read(&mut [0; 512]) {
-        Ok(n) => n == 0,
-        // The mode of the other clone, until that is gone.
-        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+    // Longer than a driver keeps a link that nobody uses.
+    thread::sleep(Duration::from_millis(600));
+    meet(&server, &client, 7);
+    drop(held);
+    eventually("it is over", || {
+        let limit = Some(Duration::from_millis(1));
+        let error = client
+            .connect_at(&at("link://cable"), 7, limit)
+            .unwrap_err();
+        thread::sleep(Duration::from_millis(300));
+        error.to_string().contains("give another one")
     });
 }
 
