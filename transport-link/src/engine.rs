@@ -67,21 +67,36 @@ impl<L: Load> Engine<L> {
     pub(crate) fn run(mut self) {
         self.shared.bell.mine();
         loop {
-            let now = self.start.elapsed();
-            // A link that panics costs its own session, not the driver.
-            let busy = catch_unwind(AssertUnwindSafe(|| self.turn(now)));
-            let busy = busy.unwrap_or_else(|_| Err(io::Error::other("the link panicked")));
-            match busy {
-                Ok(true) => self.idle = None,
-                Ok(false) if self.is_over(now) => break,
-                Ok(false) => self.sleep(),
-                Err(error) => self.broke(&error),
+            // A link that panics, in whatever it does, costs its own session, not the driver.
+            let goes_on = catch_unwind(AssertUnwindSafe(|| self.step()));
+            if !goes_on.unwrap_or_else(|_| self.panicked()) {
+                break;
             }
         }
-        self.line = None;
         self.load.link_down();
         self.shared.close();
         tracing::debug!(target: "transport_link", link = %self.shared.name, "nobody uses the link: end");
+    }
+
+    /// Does what there is to do, or sleeps; `false`: it is over.
+    fn step(&mut self) -> bool {
+        let now = self.start.elapsed();
+        match self.turn(now) {
+            Ok(true) => self.idle = None,
+            Ok(false) if self.is_over(now) => return false,
+            Ok(false) => self.sleep(),
+            Err(error) => self.broke(&error),
+        }
+        true
+    }
+
+    fn panicked(&mut self) -> bool {
+        tracing::warn!(target: "transport_link", link = %self.shared.name, "the link panicked");
+        // Its drop may panic as well.
+        let line = self.line.take();
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(line)));
+        self.load.link_down();
+        true
     }
 
     /// Does what there is to do; whether that was something.

@@ -65,6 +65,21 @@ fn who_reads_no_more_is_not_told_of_a_loss() {
     drop(handle);
 }
 
+// shows C6, B7: a side that had finished well and is cut short afterwards is lost, to whoever asks.
+#[test]
+fn who_is_cut_short_after_its_end_is_lost() {
+    let (server, client) = ends(&Settings::default(), Options::new());
+    let (mut ours, mut theirs) = meet(&server, &client, 1);
+    theirs.writer_mut().finish().unwrap();
+    assert_eq!(ours.read_timeout(&mut [0], LIMIT).unwrap(), 0);
+    let cut_short = std::thread::spawn(move || {
+        let _theirs = theirs;
+        panic!("a panic that the test is about");
+    });
+    cut_short.join().unwrap_err();
+    eventually("its loss is seen", || ours.info().state == State::PeerLost);
+}
+
 /// A slow link. Its tester can hold it, and cut it: from then on nothing leaves any more.
 struct Slow {
     link: Descriptor,
@@ -138,6 +153,26 @@ fn ends_of_many_channels_leave_before_an_exit() {
     for mut our in ours {
         assert_eq!(our.read_timeout(&mut [0], LIMIT).unwrap(), 0);
     }
+}
+
+// shows C4, C8: who has disconnected owes what was written, and lingers for it, though the channel is not dropped yet.
+#[test]
+fn a_disconnect_without_a_drop_lingers() {
+    let _alone = alone();
+    let (server, client, valve) = slow_ends(&Settings::default(), Options::new());
+    let (mut ours, mut theirs) = meet(&server, &client, 1);
+    valve.store(HELD, Ordering::SeqCst);
+    theirs.write_all(b"last").unwrap();
+    theirs.disconnect();
+    let lingering = channel::linger(Duration::ZERO);
+    valve.store(OPEN, Ordering::SeqCst);
+    assert!(lingering.is_err(), "nothing had left");
+    channel::linger(LIMIT).unwrap();
+    valve.store(CUT, Ordering::SeqCst);
+    let mut all = Vec::new();
+    ours.read_to_end(&mut all).unwrap();
+    assert_eq!(all, b"last");
+    drop(theirs);
 }
 
 // shows C4, C8: an end over a line that damages bytes has left when the other end has it, whatever else is on its way.

@@ -164,3 +164,50 @@ fn a_device_that_panics() {
     assert!(refused.unwrap_err().contains("panicked"));
     assert_eq!(tries, 1);
 }
+
+/// A link that is broken, and panics when it is looked after.
+struct Panics(Descriptor);
+
+impl Link for Panics {
+    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, from)
+    }
+}
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        panic!("a panic that the test is about");
+    }
+}
+
+// shows C6: a link that panics costs its own session, whatever it was asked to do; the next one is opened.
+#[test]
+fn a_link_that_panics_when_it_is_closed() {
+    let far_ends = Arc::new(Mutex::new(Vec::new()));
+    let kept = far_ends.clone();
+    let device = move || -> io::Result<Box<dyn Link>> {
+        let (near, far) = UnixStream::pair()?;
+        let link = Descriptor::new(near)?;
+        let mut far_ends = kept.lock().unwrap();
+        far_ends.push(far);
+        Ok(match far_ends.len() {
+            1 => Box::new(Panics(link)),
+            _ => Box::new(link),
+        })
+    };
+    let client = domain(Settings::default(), device)
+        .broker("client")
+        .unwrap();
+    let to = at("link+plain://cable");
+    let first = client.connect_at(&to, 0, Some(LIMIT)).unwrap();
+    drop(first);
+    let limit = Duration::from_secs(20);
+    let mut second = client.connect_at(&to, 0, Some(limit)).unwrap();
+    second.write_all(b"x").unwrap();
+    let mut far = far_ends.lock().unwrap().pop().unwrap();
+    far.read_exact(&mut [0]).unwrap();
+}
