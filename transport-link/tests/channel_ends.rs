@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use channel::transport::Receipt;
 use channel::{Broker, Options, State};
 use transport_link::{Descriptor, Descriptors, Link, NoiseConfig, Once, Settings};
 
@@ -78,6 +79,23 @@ fn who_is_cut_short_after_its_end_is_lost() {
     });
     cut_short.join().unwrap_err();
     eventually("its loss is seen", || ours.info().state == State::PeerLost);
+}
+
+// shows C9: what had not left, for want of room at the other end, is unread like the rest.
+#[test]
+fn a_receipt_counts_what_never_left() {
+    let (server, client) = ends(&Settings::default(), Options::new());
+    let (mut ours, mut theirs) = meet(&server, &client, 1);
+    let mut written = 0;
+    // Until both buffers are full.
+    while let Ok(n) = ours.write_timeout(&[7; 4096], Duration::from_millis(200)) {
+        written += n as u64;
+    }
+    theirs.read_exact_timeout(&mut [0; 10], LIMIT).unwrap();
+    drop(theirs);
+    let receipt = ours.close_timeout(LIMIT);
+    let unread = written - 10;
+    assert_eq!(receipt, Receipt::Partial { read: 10, unread });
 }
 
 /// A slow link. Its tester can hold it, and cut it: from then on nothing leaves any more.
