@@ -1,5 +1,8 @@
 //! A link that is open: bytes between it and what its driver does with it, and the sleep until there are some.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
