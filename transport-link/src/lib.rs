@@ -1,4 +1,33 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # A transport of your own
+//!
+//! [`LinkTransport::new`] takes the schemes and a function that says what an endpoint stands for: a [`Place`], which
+//! is a device's name, its [`Settings`], and the [`Device`] that opens a [`Link`]. A link over file descriptors is
+//! [`Descriptor`], on which the driver sleeps itself; one that can only be read and written with blocking calls is
+//! [`Halves`], at the price of two threads. Both ends need the same [`Settings::noise`]; all else may differ.
+//!
+//! # A device's driver
+//!
+//! All who dial a device, and the one broker that may listen at it, share one thread. It opens the device when it is
+//! needed, moves bytes, and closes it a quarter of a second after its last user is gone, unless somebody
+//! [holds](LinkTransport::hold) it. An absent device is tried again every [`RETRY`]; whoever dials it waits, as long as
+//! its own time limit allows. An error that does not pass by itself (no permission, busy) is told at once. When a link
+//! breaks, all its channels end in `PeerLost`; the next session serves the same listener.
+//!
+//! A driver that found nothing to do looks on for some microseconds before it sleeps, if that was worth it the last
+//! times; an idle link costs some wake-ups of its keep-alive, see [`Config::keep_alive`].
+//!
+//! # Plain mode
+//!
+//! At `SCHEME+plain:` the link's bytes are one bare stream, for any program at the other end, and one connection's at a
+//! time: others wait. When it is over, the link is closed, and opened again for the next.
+//!
+//! # Limits
+//!
+//! How many channels, how large frames, how much buffer in all: [`Config`]. Whoever is beyond is told which limit it
+//! was. Accepted channels that nobody has taken yet are bounded by
+//! [`Options::max_hellos`](channel::Options::max_hellos).
 #![forbid(unsafe_code)]
 
 mod bell;
@@ -8,6 +37,7 @@ mod device;
 mod dial;
 mod ends;
 mod engine;
+mod error;
 mod halves;
 mod line;
 mod link;

@@ -10,6 +10,7 @@ use channel::transport::{Carrier, Connection};
 use link_mux::{ChannelId, Event, OpenError, Refusal, Session};
 
 use crate::dial::{Request, withdraw};
+use crate::error;
 use crate::load::Load;
 use crate::shared::{Shared, Toucher};
 use crate::state::{self, READING, STREAM, State};
@@ -140,15 +141,8 @@ impl Muxed {
                         self.waiting.push_front(request);
                     }
                 }
-                Event::Version { theirs } => self.fails(format!(
-                    "the other end of the link speaks version {theirs} of the protocol, which this end does not: \
-                     update the older of the two"
-                )),
-                Event::Loop => self.fails(
-                    "what is sent over this link comes back: is its line looped, or does something echo at the other \
-                     end (a terminal with `echo` on, a login prompt)?"
-                        .into(),
-                ),
+                Event::Version { theirs } => self.fails(error::version(theirs)),
+                Event::Loop => self.fails(error::LOOP.to_owned()),
                 Event::Incoming(id) => self.incoming(id),
                 Event::Accepted(id) => {
                     if let Some((request, connection)) = self.opening.remove(&id) {
@@ -158,7 +152,7 @@ impl Muxed {
                 Event::Refused(id, why) => {
                     if let Some((request, connection)) = self.opening.remove(&id) {
                         drop(connection);
-                        request.answer(Err(refused(why)));
+                        request.answer(Err(error::refused(why)));
                     }
                 }
                 // The stream was dropped, and with it all that there was.
@@ -208,23 +202,6 @@ impl Muxed {
             state.has_left(STREAM | READING);
             false
         });
-    }
-}
-
-fn refused(why: Refusal) -> DialError {
-    match why {
-        Refusal::NobodyListens => DialError::NotFound,
-        Refusal::Limit => io::Error::new(
-            io::ErrorKind::QuotaExceeded,
-            "the other end of the link refused: a limit of its channels, of their buffers together, or of its backlog \
-             is reached; close some, or raise its limits",
-        )
-        .into(),
-        other => io::Error::new(
-            io::ErrorKind::ConnectionRefused,
-            format!("the other end of the link refused: {other:?}"),
-        )
-        .into(),
     }
 }
 
