@@ -1,5 +1,6 @@
 //! A link by a third party, in some thirty lines and without a descriptor: memory, and wakers. It damages bytes if it
 //! is told to; then the noise layer makes that good.
+#![cfg(unix)]
 
 mod support;
 
