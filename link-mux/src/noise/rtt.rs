@@ -12,8 +12,9 @@ use super::receiver::ACK_DELAY;
 const FIRST: Duration = Duration::from_millis(300);
 /// Added to the mean round trip at least, however steady it is: two schedulers' whims.
 const SLACK: Duration = Duration::from_millis(10);
-/// Doublings of the wait without an answer; the bound of the wait comes first, as a rule.
-const MAX_BACKOFF: u32 = 16;
+/// Doublings of the wait without an answer: for an estimate that lags behind a line which has become slower. A bad
+/// line is no reason to wait longer: nothing but this end's own packets could be in their way.
+const MAX_BACKOFF: u32 = 2;
 
 /// The time that an acknowledgement takes, and how long to wait for one.
 pub(super) struct Rtt {

@@ -61,7 +61,7 @@ fn acknowledgements_wait_a_little() {
     assert!(a.is_settled() && b.is_settled());
 }
 
-/// The wait follows what was measured, doubles while nothing answers, and stays within a quarter of the patience.
+/// The wait follows what was measured, doubles twice while nothing answers, and stays within a quarter of the patience.
 #[test]
 fn the_wait_for_an_answer() {
     let mut rtt = Rtt::new(Duration::from_secs(8));
@@ -86,13 +86,21 @@ fn the_wait_for_an_answer() {
     for _ in 0..100 {
         rtt.expired();
     }
-    assert_eq!(rtt.timeout(), Duration::from_secs(2));
+    // A line that is merely bad is asked again soon.
+    assert_eq!(rtt.timeout(), steady * 4);
     rtt.answered();
     // Jitter makes it more patient.
     for n in 0..50 {
         rtt.sample((20 + n % 2 * 100) * MS);
     }
     assert!(rtt.timeout() > 200 * MS);
+    rtt.expired();
+    rtt.expired();
+    assert!(rtt.timeout() > 800 * MS);
+    let mut hasty = Rtt::new(400 * MS);
+    assert_eq!(hasty.timeout(), 100 * MS);
+    hasty.expired();
+    assert_eq!(hasty.timeout(), 100 * MS);
 }
 
 /// The figures that the documentation names.
