@@ -33,6 +33,20 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// And after twice as long each time, up to this: an end whose other end is absent sends 40 bytes a second.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Versions that were told of. Each is told once: else a line that says now this and now that would fill a log.
+#[derive(Debug, Default)]
+pub(crate) struct Versions([u64; 4]);
+
+impl Versions {
+    /// Whether this one is to be told.
+    pub(crate) fn is_news(&mut self, version: u8) -> bool {
+        let (word, bit) = (usize::from(version / 64), 1 << (version % 64));
+        let news = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        news
+    }
+}
+
 /// One end's state.
 pub(crate) struct Greeting {
     seed: u64,

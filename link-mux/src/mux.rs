@@ -9,7 +9,7 @@ use crate::config::{Config, ConfigError};
 use crate::entry::{self, Entry};
 use crate::event::{DownReason, Event, OpenError, PeerInfo, Refusal};
 use crate::frame::{HEAD, HELLO_BODY, Head, Hello, Kind, Tag, VERSION};
-use crate::greeting::{Greeting, Heard};
+use crate::greeting::{Greeting, Heard, Versions};
 use crate::schedule::Schedule;
 use crate::stream::{Pull, Stream};
 use crate::table::Table;
@@ -73,8 +73,8 @@ pub struct Mux<S> {
     inbound: Inbound,
     last_sent: Duration,
     last_heard: Duration,
-    /// The version that was reported last.
-    foreign: Option<u8>,
+    /// The versions that were reported since the link came up, or a session began.
+    foreign: Versions,
     looped: bool,
 }
 
@@ -98,7 +98,7 @@ impl<S: Stream> Mux<S> {
             inbound: Inbound::default(),
             last_sent: Duration::ZERO,
             last_heard: Duration::ZERO,
-            foreign: None,
+            foreign: Versions::default(),
             looped: false,
             config,
         })
@@ -108,7 +108,7 @@ impl<S: Stream> Mux<S> {
     pub fn link_up(&mut self, now: Duration) {
         self.end(DownReason::Link);
         self.link = true;
-        self.foreign = None;
+        self.foreign = Versions::default();
         self.looped = false;
         self.begin(now);
     }
@@ -487,15 +487,13 @@ impl<S: Stream> Mux<S> {
     /// A hello was received.
     fn hello(&mut self, now: Duration, hello: Hello) {
         if !hello.is_understood() {
-            if self.foreign != Some(hello.version) {
-                self.foreign = Some(hello.version);
+            if self.foreign.is_news(hello.version) {
                 self.events.push_back(Event::Version {
                     theirs: hello.version,
                 });
             }
             return;
         }
-        self.foreign = None;
         if (hello.max_frame as usize) < MIN_TRANSMIT {
             return;
         }
@@ -511,6 +509,7 @@ impl<S: Stream> Mux<S> {
                 self.table.role = u16::from(own > theirs);
                 self.last_heard = now;
                 self.last_sent = now;
+                self.foreign = Versions::default();
                 let info = PeerInfo {
                     session: theirs,
                     max_frame: hello.max_frame,

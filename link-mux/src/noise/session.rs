@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::greeting::{Greeting, Heard};
+use crate::greeting::{Greeting, Heard, Versions};
 
 use super::NoiseEvent;
 use super::config::NoiseConfig;
@@ -29,7 +29,8 @@ pub(super) struct Session {
     told: Option<u64>,
     notice: Option<NoiseEvent>,
     /// Told once for each time that the line goes up.
-    noticed: Option<NoiseEvent>,
+    versions: Versions,
+    looped: bool,
 }
 
 impl Session {
@@ -45,14 +46,16 @@ impl Session {
             heard: Duration::ZERO,
             told: None,
             notice: None,
-            noticed: None,
+            versions: Versions::default(),
+            looped: false,
         }
     }
 
     pub(super) fn link_up(&mut self, now: Duration) {
         self.line = true;
         self.notice = None;
-        self.noticed = None;
+        self.versions = Versions::default();
+        self.looped = false;
         self.greeting.begin(now);
     }
 
@@ -143,8 +146,11 @@ impl Session {
     }
 
     fn notice(&mut self, what: NoiseEvent) {
-        if self.noticed != Some(what) {
-            self.noticed = Some(what);
+        let news = match what {
+            NoiseEvent::Version { theirs } => self.versions.is_news(theirs),
+            _ => !core::mem::replace(&mut self.looped, true),
+        };
+        if news {
             self.notice = Some(what);
         }
     }

@@ -127,6 +127,20 @@ fn another_version_is_told_once_and_waited_for() {
     raw.is_well();
 }
 
+// An end that says now this version and now that is told of once for each.
+#[test]
+fn versions_that_change_are_told_once_each() {
+    let mut raw = Raw::new(Config::default());
+    for i in 0..1000 {
+        let mut hello = Hello::new(5, 0);
+        // One of them is understood, and goes no further.
+        hello.version = [0x20, 0x30, 0x10][i % 3];
+        raw.say(&hello.bytes());
+    }
+    let told = std::iter::from_fn(|| raw.mux.poll_event()).count();
+    assert_eq!(told, 2);
+}
+
 #[test]
 fn a_later_minor_version_is_understood() {
     let mut raw = Raw::new(Config::default());

@@ -175,6 +175,15 @@ fn another_version() {
         Some(NoiseEvent::Version { theirs: 2 })
     );
     assert_eq!(played.noise.poll_event(), None);
+    // Another one each time: each is told once.
+    let told = [3, 2, 3, 2, 3].map(|version| {
+        packet[1] = version;
+        Key::PLAIN.seal(&mut packet);
+        played.receive(&packet);
+        played.noise.poll_event()
+    });
+    let third = Some(NoiseEvent::Version { theirs: 3 });
+    assert_eq!(told, [third, None, None, None, None]);
     played.now += Duration::from_secs(1);
     let Some(Sent::Hello(ids, ..)) = played.sent().pop() else {
         panic!("does not ask");
