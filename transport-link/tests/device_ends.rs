@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use channel::transport::Transport;
 use channel::{Domain, Options};
-use transport_link::{Descriptor, Descriptors, Device, Link, Once, Settings};
+use transport_link::{Descriptor, Descriptors, Device, Link, LinkTransport, Once, Place, Settings};
 
-use support::{LIMIT, at, domain, transport};
+use support::{LIMIT, at, domain, eventually, transport};
 
 // shows T6: in plain mode, a device is opened for who dials, and not before: the link of one that is given in code would
 // be used up, and many a board starts anew when its line is opened.
@@ -210,4 +210,30 @@ fn a_link_that_panics_when_it_is_closed() {
     second.write_all(b"x").unwrap();
     let mut far = far_ends.lock().unwrap().pop().unwrap();
     far.read_exact(&mut [0]).unwrap();
+}
+
+// shows B3: who gave up waiting for an absent device leaves nothing behind: no driver looks for it any more.
+#[test]
+fn a_dial_that_was_given_up_keeps_no_driver() {
+    let held = Arc::new(());
+    let by_opener = held.clone();
+    let links = LinkTransport::new(["link"], move |at| {
+        let by_driver = by_opener.clone();
+        Ok(Place {
+            key: at.authority().to_owned(),
+            settings: Settings::default(),
+            device: Box::new(move || -> io::Result<Box<dyn Link>> {
+                let _ = &by_driver;
+                Err(io::ErrorKind::NotFound.into())
+            }),
+        })
+    });
+    let domain = Domain::new();
+    domain.add(links);
+    let client = domain.broker("client").unwrap();
+    for to in ["link://absent", "link+plain://absent"] {
+        let limit = Duration::from_millis(50);
+        client.connect_at(&at(to), 1, Some(limit)).unwrap_err();
+        eventually("the driver has ended", || Arc::strong_count(&held) == 2);
+    }
 }
