@@ -14,7 +14,8 @@ use super::{End, LineConfig};
 
 /// At most so much is taken from an end at once: what a pseudo-terminal gives in one call.
 const PIECE: usize = 4096;
-/// How long a device stays locked after a user was killed that had it to itself (see [`Port::unlock`]).
+/// So long a device of an idle line may stay locked after a user was killed that had it to itself (see
+/// [`Port::unlock`]).
 const UNLOCKED_EVERY: Duration = Duration::from_millis(250);
 
 const ENDS: [End; 2] = [End::A, End::B];
@@ -72,7 +73,6 @@ impl Relay {
     }
 
     pub(super) fn run(mut self) {
-        let mut unlocked = Instant::now();
         loop {
             while let Ok((command, answer)) = self.orders.try_recv() {
                 let done = self.obey(command);
@@ -82,17 +82,12 @@ impl Relay {
                     return;
                 }
             }
+            self.ports.iter().flatten().for_each(Port::unlock);
             let now = Instant::now();
-            if now - unlocked >= UNLOCKED_EVERY {
-                self.ports.iter().flatten().for_each(Port::unlock);
-                unlocked = now;
-            }
             let due = ENDS.map(|from| self.carry(from, now));
-            let until = due.into_iter().flatten().min();
-            let until = until.map_or(unlocked + UNLOCKED_EVERY, |due| {
-                due.min(unlocked + UNLOCKED_EVERY)
-            });
-            self.sleep(until.saturating_duration_since(Instant::now()));
+            let due = due.into_iter().flatten().min();
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            self.sleep(left.map_or(UNLOCKED_EVERY, |left| left.min(UNLOCKED_EVERY)));
         }
     }
 
