@@ -162,7 +162,8 @@ fn a_device_that_panics() {
     let tries = tries.load(Ordering::SeqCst);
     let refused = refused.unwrap_or_else(|_| panic!("no answer after {tries} tries"));
     assert!(refused.unwrap_err().contains("panicked"));
-    assert_eq!(tries, 1);
+    // Four times a second at most, and whenever somebody comes.
+    assert!(tries <= 22, "{tries} tries");
 }
 
 /// A link that is broken, and panics when it is looked after.
