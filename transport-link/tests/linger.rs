@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 
 use channel::{Options, ReadError, linger};
 use support::plug::{Cable, Socket};
-use support::{LIMIT, at, domain, meet};
+use support::{LIMIT, at, domain, eventually, meet};
 use transport_link::Settings;
+
+/// Of each channel, in either direction.
+const CAPACITY: usize = 4096;
 
 // shows C8: nothing lingers when the ends of all channels have left, whoever left first; and while a peer reads
 // nothing, it is waited for its time to linger alone.
@@ -16,13 +19,16 @@ use transport_link::Settings;
 fn an_exit_can_wait_for_the_end() {
     let (near, far) = (Socket::default(), Socket::default());
     let cable = Cable::between(&near, &far);
-    let server = domain(Settings::default(), near).broker("server").unwrap();
-    server.listen(&at("link://cable")).unwrap();
-    let domain = domain(Settings::default(), far);
     let options = Options::new()
-        .with_capacity(4096)
+        .with_capacity(CAPACITY)
         .with_linger(Duration::from_secs(1));
-    let client = domain.broker_with("client", options).unwrap();
+    let server = domain(Settings::default(), near)
+        .broker_with("server", options.clone())
+        .unwrap();
+    server.listen(&at("link://cable")).unwrap();
+    let client = domain(Settings::default(), far)
+        .broker_with("client", options)
+        .unwrap();
 
     // Everything has left: the peer reads all of it, though the link breaks then.
     let (mut ours, mut theirs) = meet(&server, &client, 7);
@@ -46,11 +52,11 @@ fn an_exit_can_wait_for_the_end() {
     linger(LIMIT).unwrap();
 
     // A peer that reads nothing: for so long, and no longer.
-    let (_held, mut theirs) = meet(&server, &client, 7);
-    while theirs
-        .write_timeout(&[2; 4096], Duration::from_millis(100))
-        .is_ok()
-    {}
+    let (held, mut theirs) = meet(&server, &client, 7);
+    eventually("no more fits on either side", || {
+        while theirs.try_write(&[2; CAPACITY]).is_ok() {}
+        held.totals().unread == CAPACITY as u64 && theirs.totals().unsent == CAPACITY as u64
+    });
     let start = Instant::now();
     drop(theirs);
     linger(Duration::ZERO).unwrap_err();

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 
-use channel::{Broker, Endpoint};
+use channel::{Broker, ConnectError, Endpoint};
 use message_queue::{MessageQueue, ReceiveError};
 use support::{LIMIT, broker, eventually, process};
 use transport_serial::wait_for_stdin_end;
@@ -137,12 +137,17 @@ fn a_child_that_never_answers_is_ended() {
         "trap '' TERM; echo $$ > {}; while true; do sleep 0.1; done",
         file.display()
     );
-    let limit = std::time::Duration::from_millis(500);
-    let error = client
-        .connect_at(&run(&command), 7, Some(limit))
-        .unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut, "{error:?}");
-    let id = fs::read_to_string(file).unwrap().trim().parse().unwrap();
+    let dialling = client.clone();
+    let dialling = thread::spawn(move || dialling.connect_at(&run(&command), 7, None));
+    let mut id = 0;
+    eventually("it runs", || {
+        let told = fs::read_to_string(&file).unwrap_or_default();
+        id = told.trim().parse().unwrap_or_default();
+        told.ends_with('\n')
+    });
+    client.close();
+    let error = dialling.join().unwrap().unwrap_err();
+    assert!(matches!(error, ConnectError::Closed { .. }), "{error:?}");
     eventually("it is ended, and reaped", || !lives(id));
 }
 

@@ -8,7 +8,7 @@ use channel::{Channel, ReadError};
 use support::{LIMIT, at, broker, process};
 use transport_serial::line::{End, Line, LineConfig};
 
-const OPTIONS: &str = "baud=12000000&keep-alive=200";
+const OPTIONS: &str = "baud=12000000";
 
 // Not a test: writes one byte over and over.
 #[test]

@@ -13,8 +13,8 @@ use rustix::time::{ClockId, clock_gettime};
 use support::{LIMIT, at, broker, eventually, pattern};
 use transport_serial::line::{End, Line, LineConfig};
 
-/// A line that is missed after a second.
-const OPTIONS: &str = "baud=12000000&keep-alive=200";
+/// A line that is missed after five seconds: sooner than usual, and later than a busy machine makes anybody wait.
+const OPTIONS: &str = "baud=12000000&keep-alive=1000";
 
 fn line() -> Line {
     Line::open(LineConfig::default()).unwrap()
