@@ -108,9 +108,11 @@ impl<L: Load> Engine<L> {
             line.called();
         }
         let news = called && self.load.news(now);
+        // Before anybody is missed: this thread may have been held up for longer than its peer.
+        let heard = self.hear(now)?;
         self.load.tick(now);
         self.open_or_close(now, news);
-        self.move_bytes(now)
+        Ok(self.say(now)? || heard)
     }
 
     /// Whether nobody has used this for long enough; then nobody finds it any more.
@@ -199,10 +201,17 @@ impl<L: Load> Engine<L> {
         self.load.link_down();
     }
 
-    fn move_bytes(&mut self, now: Duration) -> io::Result<bool> {
+    fn hear(&mut self, now: Duration) -> io::Result<bool> {
         match &mut self.line {
             None => Ok(false),
-            Some(line) => line.turn(&mut self.load, &self.waker, now),
+            Some(line) => line.hear(&mut self.load, &self.waker, now),
+        }
+    }
+
+    fn say(&mut self, now: Duration) -> io::Result<bool> {
+        match &mut self.line {
+            None => Ok(false),
+            Some(line) => line.say(&mut self.load, &self.waker, now),
         }
     }
 

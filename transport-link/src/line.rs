@@ -84,19 +84,28 @@ impl Line {
         }
     }
 
-    /// Moves what can be moved now; whether that was something.
-    pub(crate) fn turn(
+    /// Takes what has come, a piece at most; whether that was something.
+    pub(crate) fn hear(
+        &mut self,
+        load: &mut impl Load,
+        waker: &Waker,
+        now: Duration,
+    ) -> io::Result<bool> {
+        self.turns = self.turns.wrapping_add(1);
+        if self.turns.is_multiple_of(TURNS) {
+            (self.readable, self.writable) = (true, true);
+        }
+        self.read(load, &mut Context::from_waker(waker), now)
+    }
+
+    /// Hands on what is to be sent, a piece at most; whether that was something.
+    pub(crate) fn say(
         &mut self,
         load: &mut impl Load,
         waker: &Waker,
         now: Duration,
     ) -> io::Result<bool> {
         let mut cx = Context::from_waker(waker);
-        self.turns = self.turns.wrapping_add(1);
-        if self.turns.is_multiple_of(TURNS) {
-            (self.readable, self.writable) = (true, true);
-        }
-        let read = self.read(load, &mut cx, now)?;
         let written = self.write(load, &mut cx, now)?;
         if self.from == self.to {
             if self.unflushed && self.link.poll_flush(&mut cx)?.is_ready() {
@@ -111,7 +120,7 @@ impl Line {
                 }
             }
         }
-        Ok(read || written)
+        Ok(written)
     }
 
     fn read(

@@ -66,7 +66,8 @@ fn line(foreseen: &[usize]) -> Line {
 }
 
 fn turn(line: &mut Line, load: &mut Room) -> bool {
-    line.turn(load, Waker::noop(), Duration::ZERO).unwrap()
+    let heard = line.hear(load, Waker::noop(), Duration::ZERO).unwrap();
+    line.say(load, Waker::noop(), Duration::ZERO).unwrap() || heard
 }
 
 /// Whether it sleeps until the end of the time.
