@@ -3,17 +3,19 @@
 
 mod support;
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use channel::transport::Transport;
 use channel::{Domain, Options};
-use transport_link::{Descriptor, Descriptors, Device, Link, LinkTransport, Once, Place, Settings};
+use transport_link::{
+    Config, Descriptor, Descriptors, Device, Link, LinkTransport, Once, Place, Settings,
+};
 
 use support::{LIMIT, at, domain, eventually, transport};
 
@@ -237,4 +239,74 @@ fn a_dial_that_was_given_up_keeps_no_driver() {
         client.connect_at(&at(to), 1, Some(limit)).unwrap_err();
         eventually("the driver has ended", || Arc::strong_count(&held) == 2);
     }
+}
+
+// shows B3: connections that nobody takes wait up to a limit; who comes then is told which limit.
+#[test]
+fn a_full_backlog_refuses() {
+    let (near, far) = UnixStream::pair().unwrap();
+    let end = |end| {
+        transport(
+            Settings::default(),
+            Once::new(Descriptor::new(end).unwrap()),
+        )
+    };
+    let (server, client) = (end(near), end(far));
+    let to = at("link://cable");
+    let options = Options::new().with_max_hellos(2);
+    let _listener = server.listen(&to, &options).unwrap();
+    let dial = || futures_lite::future::block_on(client.dial(&to, &options));
+    let _taken = (dial().unwrap(), dial().unwrap());
+    let refused = dial().map(drop).unwrap_err().to_string();
+    assert!(refused.contains("backlog"), "{refused}");
+}
+
+// shows B3: a dial that the other end had not answered when the link broke is made anew over the next one.
+#[test]
+fn a_dial_outlives_a_link_that_breaks() {
+    let (near, mut far) = UnixStream::pair().unwrap();
+    let (server_end, client_end) = UnixStream::pair().unwrap();
+    let mut links = vec![client_end, near];
+    let device = move || -> io::Result<Box<dyn Link>> {
+        match links.pop() {
+            Some(end) => Ok(Box::new(Descriptor::new(end)?)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    };
+    let client = transport(Settings::default(), device);
+    let to = at("link://cable");
+    let dialling = {
+        let to = to.clone();
+        thread::spawn(move || {
+            let options = Options::new();
+            futures_lite::future::block_on(client.dial(&to, &options)).map(drop)
+        })
+    };
+    // The first one greets, and does not answer.
+    let start = Instant::now();
+    let mut mux = link_mux::Mux::<link_mux::Queues>::new(Config::default(), 7).unwrap();
+    mux.link_up(start.elapsed());
+    let (mut buf, mut asked) = ([0; 1024], false);
+    far.set_read_timeout(Some(Duration::from_millis(20)))
+        .unwrap();
+    while !asked {
+        assert!(start.elapsed() < LIMIT, "nobody dials");
+        let n = mux.transmit(start.elapsed(), &mut buf);
+        far.write_all(&buf[..n]).unwrap();
+        if let Ok(n) = far.read(&mut buf) {
+            mux.receive(start.elapsed(), &buf[..n]);
+        }
+        while let Some(event) = mux.poll_event() {
+            asked |= matches!(event, link_mux::Event::Incoming(_));
+        }
+    }
+    drop(far);
+    let server = transport(
+        Settings::default(),
+        Once::new(Descriptor::new(server_end).unwrap()),
+    );
+    let _listener = server.listen(&to, &Options::new()).unwrap();
+    let (told, answer) = mpsc::channel();
+    thread::spawn(move || told.send(dialling.join().unwrap()));
+    answer.recv_timeout(LIMIT).unwrap().unwrap();
 }
