@@ -108,7 +108,6 @@ impl<L: Load> Engine<L> {
             line.called();
         }
         let news = called && self.load.news(now);
-        // Before anybody is missed: this thread may have been held up for longer than its peer.
         let heard = self.hear(now)?;
         self.load.tick(now);
         self.open_or_close(now, news);
@@ -202,10 +201,14 @@ impl<L: Load> Engine<L> {
     }
 
     fn hear(&mut self, now: Duration) -> io::Result<bool> {
-        match &mut self.line {
-            None => Ok(false),
-            Some(line) => line.hear(&mut self.load, &self.waker, now),
+        let Some(line) = &mut self.line else {
+            return Ok(false);
+        };
+        // Before anybody is missed: this thread may have been held up, and not the peer.
+        if self.load.deadline().is_some_and(|due| due <= now) {
+            line.look();
         }
+        line.hear(&mut self.load, &self.waker, now)
     }
 
     fn say(&mut self, now: Duration) -> io::Result<bool> {

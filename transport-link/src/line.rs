@@ -84,6 +84,11 @@ impl Line {
         }
     }
 
+    /// It is to be tried whether something has come.
+    pub(crate) fn look(&mut self) {
+        self.readable = true;
+    }
+
     /// Takes what has come, a piece at most; whether that was something.
     pub(crate) fn hear(
         &mut self,
