@@ -51,8 +51,8 @@ macro_rules! hanging {
                     let report = suite.jobs(2).run();
                     must_blame($promise, &report);
                     let mut failures = report.failures().iter();
-                    // It may be the suite that ends the test.
-                    let reasons = [$said, "hangs: no end", "TimedOut"];
+                    // It may be the suite that ends the test, or the call that hangs, whose limit is the same.
+                    let reasons = [$said, "hangs: no end", "TimedOut", "within the time limit"];
                     let says = |text: &str| reasons.iter().any(|reason| text.contains(reason));
                     failures.any(|failure| says(failure.message()))
                 });
