@@ -1,15 +1,18 @@
-//! The mux: the session, the state of all channels, and what is sent. What is received is in [`inbound`].
+//! The mux: the state of all channels, and what its user does with them. What is received is in [`inbound`], what is
+//! sent in [`outbound`], how sessions begin and end in [`session`].
 
 mod inbound;
+mod outbound;
+mod session;
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
 use crate::config::{Config, ConfigError};
 use crate::entry::{self, Entry};
-use crate::event::{DownReason, Event, OpenError, PeerInfo, Refusal};
-use crate::frame::{HEAD, HELLO_BODY, Head, Hello, Kind, Tag, VERSION};
-use crate::greeting::{Greeting, Heard, Versions};
+use crate::event::{Event, OpenError, PeerInfo, Refusal};
+use crate::frame::Tag;
+use crate::greeting::{Greeting, Versions};
 use crate::schedule::Schedule;
 use crate::stream::{Pull, Stream};
 use crate::table::Table;
@@ -18,15 +21,6 @@ use inbound::Inbound;
 
 /// The least room that [`Mux::transmit`] can do with: any frame but a full DATA fits.
 pub const MIN_TRANSMIT: usize = 64;
-
-/// A frame of a busy channel that would be shorter than this, only because little room is left, is left for the next call.
-const SHORT_FRAME: usize = 32;
-
-/// A peer is missed after so many times the interval in which it would have said something.
-const MISSED: u32 = 5;
-
-/// After a violation the next session begins no sooner: an end that always breaks the protocol costs ten hellos a second.
-const PENALTY: Duration = Duration::from_millis(100);
 
 /// A channel of a link. Free again once it is [closed](Event::Closed) or [refused](Event::Refused).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,53 +98,6 @@ impl<S: Stream> Mux<S> {
         })
     }
 
-    /// The link is there: a session is to begin. If one is under way, it ends.
-    pub fn link_up(&mut self, now: Duration) {
-        self.end(DownReason::Link);
-        self.link = true;
-        self.foreign = Versions::default();
-        self.looped = false;
-        self.begin(now);
-    }
-
-    /// The link is gone (unplugged, end of file): the session is over, and nothing is sent until
-    /// [`link_up`](Self::link_up).
-    pub fn link_down(&mut self) {
-        self.end(DownReason::Link);
-        self.link = false;
-        self.greeting.end();
-    }
-
-    fn begin(&mut self, now: Duration) {
-        self.greeting.begin(now);
-        self.inbound = Inbound::default();
-    }
-
-    /// The session is over, if there is one.
-    fn end(&mut self, why: DownReason) {
-        for mut entry in self.table.drain() {
-            if let Some(stream) = &mut entry.stream {
-                stream.lost();
-            }
-        }
-        self.schedule.clear();
-        self.control.clear();
-        if self.peer.take().is_some() {
-            // What was to be said of its channels is of no use any more.
-            self.events.retain(|event| {
-                use Event::{Down, Loop, Up, Version};
-                matches!(event, Up(_) | Down(_) | Version { .. } | Loop)
-            });
-            self.events.push_back(Event::Down(why));
-        }
-    }
-
-    /// The peer has broken the protocol: the session is over, and the next one begins after a while.
-    fn violated(&mut self, now: Duration, what: &'static str) {
-        self.end(DownReason::Violation(what));
-        self.begin(now + PENALTY);
-    }
-
     /// What the layer below has found out.
     pub(crate) fn tell(&mut self, event: Event) {
         self.events.push_back(event);
@@ -164,139 +111,6 @@ impl<S: Stream> Mux<S> {
     /// The end's limits.
     pub fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// Time has passed. To be called now and then while the link takes nothing, and [`transmit`](Self::transmit), which
-    /// does this as well, cannot be: a peer that is silent for too long is noticed.
-    pub fn tick(&mut self, now: Duration) {
-        if let Some(patience) = self.patience()
-            && now >= self.last_heard + patience
-        {
-            self.end(DownReason::Silence);
-            self.begin(now);
-        }
-    }
-
-    /// Puts what is to be sent into `out`, whole frames, as many as are due and fit; returns how many bytes. `out`
-    /// should have room for [`Config::max_frame`], and must have some for [`MIN_TRANSMIT`]. Zero: nothing is to be sent until
-    /// something is received or touched, or the deadline has come.
-    pub fn transmit(&mut self, now: Duration, out: &mut [u8]) -> usize {
-        debug_assert!(out.len() >= MIN_TRANSMIT);
-        if !self.link {
-            return 0;
-        }
-        self.tick(now);
-        let mut at = 0;
-        if out.len() >= HEAD + HELLO_BODY
-            && let Some(ids) = self.greeting.hello(now)
-        {
-            let hello = Hello {
-                version: VERSION,
-                ids,
-                max_frame: self.config.max_frame,
-                max_channels: self.config.max_channels,
-                up: self.peer.is_some(),
-                keep_alive: millis(self.config.keep_alive),
-            };
-            out[..HEAD + HELLO_BODY].copy_from_slice(&hello.bytes());
-            at = HEAD + HELLO_BODY;
-        }
-        let Some(peer) = self.peer else {
-            return at;
-        };
-        if self.greeting.deadline().is_some() {
-            // The peer takes frames behind this end's hello, which is still to be said.
-            return at;
-        }
-        self.frames(&peer, out, &mut at);
-        if at == 0
-            && let Some(interval) = peer.keep_alive
-            && now >= self.last_sent + interval
-            && out.len() >= HEAD
-        {
-            out[..HEAD].copy_from_slice(&Head::new(Kind::Ping, 0, 0).bytes(peer.tags.0));
-            at = HEAD;
-        }
-        if at > 0 {
-            self.last_sent = now;
-        }
-        at
-    }
-
-    /// Frames of channels, as many as fit.
-    fn frames(&mut self, peer: &Peer, out: &mut [u8], at: &mut usize) {
-        loop {
-            if !self.due_frames(peer, out, at) {
-                return;
-            }
-            let Some(id) = self.schedule.head() else {
-                return;
-            };
-            let Some(entry) = self.table.get_mut(id) else {
-                // It cannot be: channels that go leave the schedule.
-                self.schedule.drop_head(&mut Default::default());
-                continue;
-            };
-            if entry.stream.is_none() || entry.fin.is_some() {
-                self.schedule.drop_head(&mut entry.turn);
-                continue;
-            }
-            // Data comes behind the acceptance of its channel, whoever's turn it is.
-            if !entry.is_announced() && !entry.write_due(id, peer.tags.0, out, at) {
-                return;
-            }
-            let Some(stream) = &mut entry.stream else {
-                continue;
-            };
-            let room = (out.len() - *at).min(peer.max_frame);
-            if room <= HEAD || room < SHORT_FRAME.min(peer.max_frame) && *at > 0 {
-                return;
-            }
-            let credit = usize::try_from(entry.limit - entry.sent).unwrap_or(usize::MAX);
-            let payload = &mut out[*at + HEAD..*at + room];
-            let most = payload.len().min(credit);
-            match stream.pull(&mut payload[..most]) {
-                Pull::Bytes(0) | Pull::Empty => self.schedule.drop_head(&mut entry.turn),
-                Pull::Bytes(n) => {
-                    // A stream that says more than it was asked for would make a frame of somebody else's bytes.
-                    let n = n.min(most);
-                    let head = Head::new(Kind::Data, id, n).bytes(peer.tags.0);
-                    out[*at..*at + HEAD].copy_from_slice(&head);
-                    *at += HEAD + n;
-                    entry.sent += n as u64;
-                    self.ahead = 0;
-                    self.schedule.sent(HEAD + n, &mut entry.turn);
-                }
-                Pull::End(end) => {
-                    self.schedule.drop_head(&mut entry.turn);
-                    entry.end_stream(end);
-                    self.settle(id);
-                }
-            }
-        }
-    }
-
-    /// Frames that are due, ahead of data: they are short, and free what others wait for. But where windows are
-    /// tiny, credit without end could be due: after a frame's worth of them, data has its turn. `false` if some
-    /// did not fit.
-    fn due_frames(&mut self, peer: &Peer, out: &mut [u8], at: &mut usize) -> bool {
-        while let Some(&id) = self.control.front() {
-            if self.ahead >= peer.max_frame && !self.schedule.is_empty() {
-                return true;
-            }
-            if let Some(entry) = self.table.get_mut(id) {
-                let before = *at;
-                let written = entry.write_due(id, peer.tags.0, out, at);
-                self.ahead += *at - before;
-                if !written {
-                    return false;
-                }
-                entry.queued = false;
-            }
-            self.control.pop_front();
-            self.settle(id);
-        }
-        true
     }
 
     /// After a change of a channel: what is due is queued, and what is over removed.
@@ -329,16 +143,6 @@ impl<S: Stream> Mux<S> {
             .into_iter()
             .flatten()
             .min()
-    }
-
-    /// When the peer is missed, if nothing is heard before.
-    pub(crate) fn silence(&self) -> Option<Duration> {
-        self.patience().map(|patience| self.last_heard + patience)
-    }
-
-    /// How long the peer may be silent.
-    fn patience(&self) -> Option<Duration> {
-        Some(self.peer?.keep_alive? * MISSED)
     }
 
     /// What happened. To be asked after every [`receive`](Self::receive) and [`transmit`](Self::transmit), until there is nothing.
@@ -465,75 +269,6 @@ impl<S: Stream> Mux<S> {
     /// How many channels there are, in whatever state.
     pub fn channels(&self) -> usize {
         self.table.len
-    }
-}
-
-/// As a HELLO says it.
-fn millis(keep_alive: Option<Duration>) -> u32 {
-    keep_alive.map_or(0, |interval| {
-        u32::try_from(interval.as_millis())
-            .unwrap_or(u32::MAX)
-            .max(1)
-    })
-}
-
-/// The more patient end's figure; 0 is endless patience.
-fn agreed(ours: Option<Duration>, theirs: u32) -> Option<Duration> {
-    let theirs = (theirs > 0).then(|| Duration::from_millis(u64::from(theirs)));
-    Some(ours?.max(theirs?))
-}
-
-impl<S: Stream> Mux<S> {
-    /// A hello was received.
-    fn hello(&mut self, now: Duration, hello: Hello) {
-        if !hello.is_understood() {
-            if self.foreign.is_news(hello.version) {
-                self.events.push_back(Event::Version {
-                    theirs: hello.version,
-                });
-            }
-            return;
-        }
-        if (hello.max_frame as usize) < MIN_TRANSMIT {
-            return;
-        }
-        let mut heard = self.greeting.heard(now, hello.ids);
-        if heard == Heard::Restarted {
-            self.end(DownReason::Restarted);
-            self.begin(now);
-            heard = self.greeting.heard(now, hello.ids);
-        }
-        match heard {
-            Heard::Established => {
-                let (own, theirs) = self.greeting.ids();
-                self.table.role = u16::from(own > theirs);
-                self.last_heard = now;
-                self.last_sent = now;
-                self.foreign = Versions::default();
-                let info = PeerInfo {
-                    session: theirs,
-                    max_frame: hello.max_frame,
-                    max_channels: hello.max_channels.min(MOST_CHANNELS),
-                };
-                let max_frame = hello.max_frame.min(self.config.max_frame) as usize;
-                self.peer = Some(Peer {
-                    info,
-                    max_frame,
-                    keep_alive: agreed(self.config.keep_alive, hello.keep_alive),
-                    tags: (Tag::new(own, theirs), Tag::new(theirs, own)),
-                });
-                self.schedule = Schedule::new(max_frame as u32);
-                self.events.push_back(Event::Up(info));
-            }
-            Heard::Nothing if self.peer.is_some() && !hello.up => {
-                self.greeting.say_again(now);
-            }
-            Heard::Loop if !self.looped => {
-                self.looped = true;
-                self.events.push_back(Event::Loop);
-            }
-            _ => {}
-        }
     }
 }
 
