@@ -50,6 +50,9 @@ struct Peer {
 /// [`transmit`](Mux::transmit). Time is what the caller says: how long it is since some moment of its choice; it
 /// never decreases. The link must keep order and lose nothing while a session lasts (see
 /// [`Noise`](crate::Noise) for one that does not); whatever it carried before is recognised and dropped.
+/// Whoever drives it calls [`link_down`](Mux::link_down) or [`link_up`](Mux::link_up) when the other end may have been
+/// replaced: without the noise layer, what a new program sends would be taken for the rest of a frame that the old one
+/// had begun.
 ///
 /// No method blocks, calls back except into [`Stream`]s, or looks at a clock.
 pub struct Mux<S> {

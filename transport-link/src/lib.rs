@@ -18,6 +18,10 @@
 //! A driver that found nothing to do looks on for some microseconds before it sleeps, if that was worth it the last
 //! times; an idle link costs some wake-ups of its keep-alive, see [`Config::keep_alive`].
 //!
+//! What was written before a disconnect is not destroyed: a channel whose peer never reads keeps its driver, and so the
+//! device, until the session ends, even when the time to [linger](channel::Options::linger) is over. With a keep-alive, that is
+//! at the latest when the peer's program is gone.
+//!
 //! # Plain mode
 //!
 //! At `SCHEME+plain:` the link's bytes are one bare stream, for any program at the other end, and one connection's at a
