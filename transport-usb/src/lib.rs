@@ -1,0 +1,3 @@
+//! Channels over a USB cable.
+
+pub mod bulk;
