@@ -83,13 +83,13 @@ pub(crate) use event::Ready;
 #[cfg(unix)]
 mod event {
     use std::io;
-    use std::os::fd::OwnedFd;
+    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
     use std::time::{Duration, Instant};
 
     use channel::wait::Spinner;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::io::{Errno, read, write};
+    use rustix::io::{Errno, read as read_event, write};
 
     use super::{Bell, IN_POLL};
     use crate::link::Descriptors;
@@ -103,7 +103,7 @@ mod event {
 
     impl Bell {
         /// Sleeps until somebody calls, until `until`, or until the link is ready to be read, or written, where
-        /// that is `wanted`; looks for a little while first. Also tells whether somebody has called.
+        /// that is `wanted` (a link of one descriptor: both, where one is); looks for a little while first. Also tells whether somebody has called.
         pub(crate) fn sleep_on(
             &self,
             link: Descriptors<'_>,
@@ -111,13 +111,7 @@ mod event {
             until: Option<Instant>,
             spinner: &mut Spinner,
         ) -> io::Result<(Ready, bool)> {
-            let event = match self.event.get() {
-                Some(event) => event,
-                None => {
-                    let event = Event::new()?;
-                    self.event.get_or_init(|| event)
-                }
-            };
+            let event = self.event()?;
             let mut ready = Ok(Ready::default());
             let look = || {
                 self.is_called() || {
@@ -139,6 +133,37 @@ mod event {
             }
             let called = self.hush();
             Ok((ready?, called))
+        }
+
+        /// Sleeps until somebody calls, until `until`, or until there is something to read at `news`. Tells whether
+        /// there is, and whether somebody has called.
+        pub(crate) fn watch(
+            &self,
+            news: BorrowedFd<'_>,
+            until: Option<Instant>,
+        ) -> io::Result<(bool, bool)> {
+            let event = self.event()?;
+            let mut ready = Ok(Ready::default());
+            if self.fall_asleep(IN_POLL) {
+                let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                let wanted = Ready {
+                    read: true,
+                    write: false,
+                };
+                ready = event.wait(Descriptors::News(news), wanted, left);
+            }
+            let called = self.hush();
+            Ok((ready?.read, called))
+        }
+
+        fn event(&self) -> io::Result<&Event> {
+            match self.event.get() {
+                Some(event) => Ok(event),
+                None => {
+                    let event = Event::new()?;
+                    Ok(self.event.get_or_init(|| event))
+                }
+            }
         }
     }
 
@@ -188,17 +213,28 @@ mod event {
             limit: Option<Duration>,
         ) -> io::Result<Ready> {
             // Only what is wanted: a descriptor tells of its hang-up whether asked or not.
-            let read_end = (link.read, PollFlags::IN);
-            let write_end = (link.write, PollFlags::OUT);
-            let first = if wanted.read { read_end } else { write_end };
-            let count = 1 + usize::from(wanted.read) + usize::from(wanted.write);
+            let (read, write) = match link {
+                Descriptors::Halves { read, write } => (
+                    wanted.read.then_some((read, PollFlags::IN)),
+                    wanted.write.then_some((write, PollFlags::OUT)),
+                ),
+                Descriptors::News(news) => (
+                    (wanted.read || wanted.write).then_some((news, PollFlags::IN)),
+                    None,
+                ),
+            };
+            let first = read
+                .or(write)
+                .map_or((self.wait.as_fd(), PollFlags::IN), |end| end);
+            let last = write.unwrap_or(first);
+            let count = 1 + usize::from(read.is_some()) + usize::from(write.is_some());
             // More than the kernel can count is for ever.
             let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
             loop {
                 let mut fds = [
                     PollFd::new(&self.wait, PollFlags::IN),
                     PollFd::from_borrowed_fd(first.0, first.1),
-                    PollFd::from_borrowed_fd(write_end.0, write_end.1),
+                    PollFd::from_borrowed_fd(last.0, last.1),
                 ];
                 match poll(&mut fds[..count], limit.as_ref()) {
                     // Rare: it sleeps a little longer.
@@ -207,11 +243,19 @@ mod event {
                     Ok(_) => {}
                 }
                 if !fds[0].revents().is_empty() {
-                    let _ = read(&self.wait, &mut [0; 64]);
+                    let _ = read_event(&self.wait, &mut [0; 64]);
                 }
-                return Ok(Ready {
-                    read: wanted.read && !fds[1].revents().is_empty(),
-                    write: wanted.write && !fds[count - 1].revents().is_empty(),
+                let ready = |i: usize| !fds[i].revents().is_empty();
+                return Ok(match link {
+                    Descriptors::Halves { .. } => Ready {
+                        read: read.is_some() && ready(1),
+                        write: write.is_some() && ready(count - 1),
+                    },
+                    // Of which half they are is not known before a look.
+                    Descriptors::News(_) => Ready {
+                        read: count > 1 && ready(1),
+                        write: count > 1 && ready(1),
+                    },
                 });
             }
         }

@@ -92,7 +92,7 @@ impl Link for Descriptor {
     }
 
     fn descriptors(&self) -> Option<Descriptors<'_>> {
-        Some(Descriptors {
+        Some(Descriptors::Halves {
             read: self.read.fd.as_fd(),
             write: self.writing().unwrap_or(&self.read.fd).as_fd(),
         })

@@ -10,13 +10,20 @@ pub trait Device: Send {
     /// Opens the link. Called on the driver's thread: it may take a moment, but must not wait for the other end.
     ///
     /// # Errors
-    /// `NotFound` and `NotConnected`: the device is absent. It is tried again every [`RETRY`](crate::RETRY), and
-    /// whoever dials waits.
+    /// `NotFound` and `NotConnected`: the device is absent. It is tried again every [`RETRY`](crate::RETRY), and when
+    /// there are [news](Device::news); whoever dials waits.
     ///
     /// Anything else (no permission, busy, a setting that it does not take) is told to whoever listens or dials at
     /// that time, and tried again when somebody dials, or every [`RETRY`](crate::RETRY) for a listener that is
     /// there already: a device that was plugged in is often not the user's for a moment.
     fn open(&mut self) -> io::Result<Box<dyn Link>>;
+
+    /// What becomes readable when the device may have come, so that [`open`](Device::open) is worth a call at once;
+    /// `open` takes note of it, so that it is not readable for the same news twice. Asked anew before each sleep.
+    #[cfg(unix)]
+    fn news(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// A device that is a link given in code: opened once. It is over when it breaks, when nobody has used it for a

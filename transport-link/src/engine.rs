@@ -232,7 +232,25 @@ impl<L: Load> Engine<L> {
         let until = until.and_then(|until| self.start.checked_add(until));
         let bell = &self.shared.bell;
         self.called |= match &mut self.line {
-            None => bell.park(until),
+            None => {
+                #[cfg(unix)]
+                if self.load.wants_link()
+                    && let Some(news) = self.device.news()
+                {
+                    match bell.watch(news, until) {
+                        Ok((ready, called)) => {
+                            if ready {
+                                self.retry = Duration::ZERO;
+                            }
+                            self.called |= called;
+                        }
+                        // No descriptor is left for the event, most likely: the time for another try comes.
+                        Err(_) => self.called |= bell.park(until),
+                    }
+                    return;
+                }
+                bell.park(until)
+            }
             Some(line) => {
                 let room = self.load.room() > 0;
                 line.sleep(bell, room, until)

@@ -79,7 +79,7 @@ impl Line {
 
     /// The driver was called: it may have been by the link.
     pub(crate) fn called(&mut self) {
-        if !has_descriptors(&*self.link) {
+        if !has_halves(&*self.link) {
             (self.readable, self.writable) = (true, true);
         }
     }
@@ -154,7 +154,7 @@ impl Line {
             }
             Poll::Ready(Ok(n)) => {
                 load.receive(now, &self.into[..n]);
-                if n < FEW.min(most) && has_descriptors(&*self.link) {
+                if n < FEW.min(most) && has_halves(&*self.link) {
                     self.readable = false;
                 }
             }
@@ -196,6 +196,10 @@ impl Line {
     pub(crate) fn sleep(&mut self, bell: &Bell, room: bool, until: Option<Instant>) -> bool {
         // What is due before that cannot be sent.
         let until = self.busy.or(until);
+        if room && self.readable && !self.ended && !has_halves(&*self.link) {
+            // There was none when it was to be read: nobody would wake this for it.
+            return false;
+        }
         #[cfg(unix)]
         if let Some(descriptors) = self.link.descriptors() {
             let wanted = crate::bell::Ready {
@@ -217,10 +221,6 @@ impl Line {
                 }
             };
         }
-        if room && self.readable && !self.ended {
-            // There was none when it was to be read: nobody would wake this for it.
-            return false;
-        }
         let spinner = &mut self.spinner;
         if !spinner.spin(until, || bell.is_called()) {
             return spinner.sleep(|| bell.park(until));
@@ -236,6 +236,20 @@ const NO_EVENT: Duration = Duration::from_millis(20);
 fn has_descriptors(link: &dyn Link) -> bool {
     #[cfg(unix)]
     return link.descriptors().is_some();
+    #[cfg(not(unix))]
+    {
+        let _ = link;
+        false
+    }
+}
+
+/// Whether the system says by itself, and again and again, which half is ready.
+fn has_halves(link: &dyn Link) -> bool {
+    #[cfg(unix)]
+    return matches!(
+        link.descriptors(),
+        Some(crate::link::Descriptors::Halves { .. })
+    );
     #[cfg(not(unix))]
     {
         let _ = link;

@@ -1,6 +1,8 @@
 //! What a link is: bytes in, bytes out, between two devices.
 
 use std::io;
+#[cfg(unix)]
+use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll};
 
 /// One opened link: a duplex stream of bytes that keeps its order. Whether it damages or loses some is for
@@ -39,22 +41,29 @@ pub trait Link: Send {
     }
 
     /// What the driver's thread can sleep on itself, which saves it a switch of threads for each wake-up. If this
-    /// is `Some`, it always is, and the wakers of the poll functions need not be woken: after `Pending` they are
-    /// called again when the system says that the descriptor is ready.
+    /// is `Some`, it always is, and the wakers of the poll functions need not be woken (but see
+    /// [`Descriptors::News`]): after `Pending` they are called again when the system says that the descriptor is ready.
     #[cfg(unix)]
     fn descriptors(&self) -> Option<Descriptors<'_>> {
         None
     }
 }
 
-/// The descriptors of a link, in non-blocking mode. They may be the same.
+/// What a link's driver sleeps on, in non-blocking mode.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug)]
-pub struct Descriptors<'a> {
-    /// Readable when [`Link::poll_read`] is worth a call.
-    pub read: std::os::fd::BorrowedFd<'a>,
-    /// Writable when [`Link::poll_write`] is worth a call.
-    pub write: std::os::fd::BorrowedFd<'a>,
+pub enum Descriptors<'a> {
+    /// A descriptor for each half. They may be the same.
+    Halves {
+        /// Readable when [`Link::poll_read`] is worth a call.
+        read: BorrowedFd<'a>,
+        /// Writable when [`Link::poll_write`] is worth a call.
+        write: BorrowedFd<'a>,
+    },
+    /// One for both halves, such as an epoll: readable when one of the poll functions is worth a call, until one of
+    /// them was called and took note of what had happened. If that is news for the other half as well, it wakes the
+    /// waker of the other's last call.
+    News(BorrowedFd<'a>),
 }
 
 impl<L: Link + ?Sized> Link for Box<L> {

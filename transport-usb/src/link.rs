@@ -1,0 +1,316 @@
+//! A link over a pair of bulk endpoints: several transfers are in flight each way, so that the bus never waits.
+
+use std::collections::VecDeque;
+use std::io;
+use std::task::{Context, Poll, Waker};
+
+#[cfg(unix)]
+use transport_link::Descriptors;
+use transport_link::Link;
+
+use crate::bulk::{Bulk, Completion, Fault, Way};
+
+/// How the endpoints are used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Queue {
+    /// Transfers in flight each way, at least 1. Default 16.
+    pub transfers: usize,
+    /// Bytes of a transfer, rounded up to whole packets. Default 16 KiB. So much memory is taken, times
+    /// `transfers`, for each direction.
+    pub bytes: usize,
+    /// How the other end sees that a transfer is over.
+    pub ends: Ends,
+}
+
+impl Default for Queue {
+    fn default() -> Queue {
+        Queue {
+            transfers: 16,
+            bytes: 16 * 1024,
+            ends: Ends::Short,
+        }
+    }
+}
+
+/// How the other end sees that a transfer is over: it waits until its buffer is full, or for a packet that is
+/// shorter than the largest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ends {
+    /// Each transfer ends with a short packet: none is a multiple of the packet size. So a stream never stands still,
+    /// whatever buffers the other end has, and no packet is empty.
+    Short,
+    /// A write goes as it is, and where it is a multiple of the packet size, a packet without bytes follows: what
+    /// programs expect that take each transfer for a message.
+    ZeroPacket,
+    /// A write goes as it is, and nothing follows: for a program that would take an empty packet for an end, and
+    /// knows from what it reads how much is to come.
+    Whole,
+}
+
+/// A [`Link`] over a [`Bulk`].
+///
+/// What was received before a fault is given first, then the fault as an error; after it, nothing is. Transfers that
+/// were sent are not repeated: an error ends the link, and what was lost is the business of the session above.
+pub struct BulkLink {
+    bulk: Box<dyn Bulk>,
+    how: Queue,
+    /// The largest packet that is sent.
+    packet: usize,
+    /// What was received and not read.
+    received: VecDeque<Received>,
+    /// Buffers that are free to be sent.
+    spare: Vec<Vec<u8>>,
+    /// How many transfers are being sent.
+    sending: usize,
+    /// Bytes that were to be received may be missing: what comes behind them is not given.
+    hole: bool,
+    broken: Option<Fault>,
+    /// Whoever found nothing to read, and no room to write.
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+struct Received {
+    buffer: Vec<u8>,
+    from: usize,
+    to: usize,
+}
+
+impl std::fmt::Debug for BulkLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BulkLink")
+            .field("how", &self.how)
+            .field("sending", &self.sending)
+            .field("broken", &self.broken)
+            .finish_non_exhaustive()
+    }
+}
+
+impl BulkLink {
+    /// Begins to receive.
+    ///
+    /// # Errors
+    /// The endpoints take no transfer.
+    pub fn new(bulk: impl Bulk + 'static, how: Queue) -> io::Result<BulkLink> {
+        let how = Queue {
+            transfers: how.transfers.max(1),
+            bytes: how.bytes.max(1),
+            ..how
+        };
+        let mut link = BulkLink {
+            packet: bulk.packet(Way::Send).max(1),
+            bulk: Box::new(bulk),
+            received: VecDeque::with_capacity(how.transfers),
+            spare: Vec::with_capacity(how.transfers),
+            sending: 0,
+            hole: false,
+            broken: None,
+            reader: None,
+            writer: None,
+            how,
+        };
+        let packet = link.bulk.packet(Way::Receive).max(1);
+        let bytes = link.how.bytes.next_multiple_of(packet);
+        for _ in 0..link.how.transfers {
+            link.bulk.submit(Way::Receive, vec![0; bytes])?;
+        }
+        Ok(link)
+    }
+
+    /// Takes note of what has happened.
+    fn note(&mut self, cx: &mut Context<'_>) {
+        let progress = self.bulk.progress(cx);
+        while let Some(completion) = self.bulk.next(Way::Receive) {
+            self.has_received(completion);
+        }
+        while let Some(completion) = self.bulk.next(Way::Send) {
+            self.has_sent(completion);
+        }
+        if let Err(fault) = progress {
+            self.breaks(fault);
+        }
+    }
+
+    fn has_received(&mut self, over: Completion) {
+        if self.hole {
+            return;
+        }
+        match over.result {
+            Ok(()) | Err(Fault::Timeout) => {}
+            Err(fault) => {
+                self.hole = true;
+                self.breaks(fault);
+            }
+        }
+        match over.moved.min(over.buffer.len()) {
+            // A packet without bytes ends somebody's transfer, not the stream.
+            0 => self.receive_into(over.buffer),
+            to => self.received.push_back(Received {
+                buffer: over.buffer,
+                from: 0,
+                to,
+            }),
+        }
+    }
+
+    fn receive_into(&mut self, buffer: Vec<u8>) {
+        // What would come now could have a hole before it.
+        if self.broken.is_none()
+            && let Err(fault) = self.bulk.submit(Way::Receive, buffer)
+        {
+            self.breaks(fault);
+        }
+    }
+
+    fn has_sent(&mut self, over: Completion) {
+        self.sending -= 1;
+        match over.result {
+            Ok(()) if over.moved == over.buffer.len() => self.spare.push(over.buffer),
+            Ok(()) => self.breaks(Fault::Io),
+            Err(fault) => self.breaks(fault),
+        }
+    }
+
+    fn breaks(&mut self, fault: Fault) {
+        self.broken.get_or_insert(fault);
+    }
+
+    /// Takes note for one half, and wakes the other if there is something for it: the descriptor tells of it only
+    /// once.
+    fn note_for_reader(&mut self, cx: &mut Context<'_>) {
+        let sending = self.sending;
+        self.note(cx);
+        if (self.sending < sending || self.broken.is_some())
+            && let Some(writer) = self.writer.take()
+        {
+            writer.wake();
+        }
+    }
+
+    fn note_for_writer(&mut self, cx: &mut Context<'_>) {
+        let received = self.received.len();
+        self.note(cx);
+        if (self.received.len() > received || self.broken.is_some())
+            && let Some(reader) = self.reader.take()
+        {
+            reader.wake();
+        }
+    }
+
+    /// Fills `into` with what was received.
+    fn give(&mut self, into: &mut [u8]) -> usize {
+        let mut given = 0;
+        while given < into.len()
+            && let Some(front) = self.received.front_mut()
+        {
+            let n = (front.to - front.from).min(into.len() - given);
+            into[given..given + n].copy_from_slice(&front.buffer[front.from..front.from + n]);
+            given += n;
+            front.from += n;
+            if front.from == front.to
+                && let Some(empty) = self.received.pop_front()
+            {
+                self.receive_into(empty.buffer);
+            }
+        }
+        given
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
+        if let Err(fault) = self.bulk.submit(Way::Send, buffer) {
+            self.breaks(fault.clone());
+            return Err(fault.into());
+        }
+        self.sending += 1;
+        Ok(())
+    }
+
+    /// How many of so many bytes go into the next transfer.
+    fn piece(&self, bytes: usize) -> usize {
+        let most = self.how.bytes.next_multiple_of(self.packet);
+        let piece = bytes.min(most);
+        match self.how.ends {
+            // A packet of one byte is short of nothing; no bus has one.
+            Ends::Short if piece.is_multiple_of(self.packet) && piece > 1 => piece - 1,
+            _ => piece,
+        }
+    }
+}
+
+impl Link for BulkLink {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.received.is_empty() {
+            self.note_for_reader(cx);
+        }
+        match (self.give(into), &self.broken) {
+            (0, Some(fault)) => Poll::Ready(Err(fault.clone().into())),
+            (0, None) => {
+                self.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            (given, _) => Poll::Ready(Ok(given)),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        if self.sending >= self.how.transfers {
+            self.note_for_writer(cx);
+        }
+        match &self.broken {
+            None if self.sending < self.how.transfers => {}
+            // What was received before is read first; then the reader is told.
+            Some(fault) if self.received.is_empty() => {
+                return Poll::Ready(Err(fault.clone().into()));
+            }
+            _ => {
+                self.writer = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+        }
+        let piece = self.piece(from.len());
+        self.send(&from[..piece])?;
+        if self.how.ends == Ends::ZeroPacket
+            && piece == from.len()
+            && piece.is_multiple_of(self.packet)
+        {
+            self.send(&[])?;
+        }
+        Poll::Ready(Ok(piece))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.sending > 0 {
+            self.note_for_writer(cx);
+        }
+        match &self.broken {
+            Some(fault) if self.received.is_empty() => Poll::Ready(Err(fault.clone().into())),
+            None if self.sending == 0 => Poll::Ready(Ok(())),
+            _ => {
+                self.writer = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn descriptors(&self) -> Option<Descriptors<'_>> {
+        self.bulk.descriptor().map(Descriptors::News)
+    }
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> io::Error {
+        let kind = match fault {
+            Fault::Gone => io::ErrorKind::ConnectionReset,
+            Fault::Timeout => io::ErrorKind::TimedOut,
+            Fault::Overflow => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::BrokenPipe,
+        };
+        io::Error::new(kind, fault)
+    }
+}
