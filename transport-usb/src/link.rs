@@ -218,16 +218,16 @@ impl BulkLink {
         given
     }
 
-    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Queues a transfer; where that cannot be done, the link is broken.
+    fn send(&mut self, bytes: &[u8]) -> bool {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(bytes);
-        if let Err(fault) = self.bulk.submit(Way::Send, buffer) {
-            self.breaks(fault.clone());
-            return Err(fault.into());
+        match self.bulk.submit(Way::Send, buffer) {
+            Ok(()) => self.sending += 1,
+            Err(fault) => self.breaks(fault),
         }
-        self.sending += 1;
-        Ok(())
+        self.broken.is_none()
     }
 
     /// How many of so many bytes go into the next transfer.
@@ -258,33 +258,32 @@ impl Link for BulkLink {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        if self.sending >= self.how.transfers {
+        // Of a link that is broken, what came before that is still to be noted.
+        if self.sending >= self.how.transfers || self.broken.is_some() {
+            self.note_for_writer(cx);
+        }
+        if self.broken.is_none() && self.sending < self.how.transfers {
+            let piece = self.piece(from.len());
+            let ends_whole = piece == from.len() && piece.is_multiple_of(self.packet);
+            if self.send(&from[..piece])
+                && (!ends_whole || self.how.ends != Ends::ZeroPacket || self.send(&[]))
+            {
+                return Poll::Ready(Ok(piece));
+            }
             self.note_for_writer(cx);
         }
         match &self.broken {
-            None if self.sending < self.how.transfers => {}
             // What was received before is read first; then the reader is told.
-            Some(fault) if self.received.is_empty() => {
-                return Poll::Ready(Err(fault.clone().into()));
-            }
+            Some(fault) if self.received.is_empty() => Poll::Ready(Err(fault.clone().into())),
             _ => {
                 self.writer = Some(cx.waker().clone());
-                return Poll::Pending;
+                Poll::Pending
             }
         }
-        let piece = self.piece(from.len());
-        self.send(&from[..piece])?;
-        if self.how.ends == Ends::ZeroPacket
-            && piece == from.len()
-            && piece.is_multiple_of(self.packet)
-        {
-            self.send(&[])?;
-        }
-        Poll::Ready(Ok(piece))
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.sending > 0 {
+        if self.sending > 0 || self.broken.is_some() {
             self.note_for_writer(cx);
         }
         match &self.broken {
