@@ -1,0 +1,73 @@
+//! The link over a pair of bulk endpoints, driven by hand over a cable in memory.
+
+mod support;
+
+use support::hand::{Side, bytes, drive};
+use support::memory::{End, Loss, Told, Wire};
+use support::random::Random;
+use transport_testkit::fault::seed;
+use transport_usb::Queue;
+
+/// The packets of full, high and super speed.
+const PACKETS: [usize; 3] = [64, 512, 1024];
+
+fn queue(transfers: usize, bytes: usize) -> Queue {
+    let mut queue = Queue::default();
+    (queue.transfers, queue.bytes) = (transfers, bytes);
+    queue
+}
+
+/// Small and large queues; the two ends need not have the same.
+fn queues(packet: usize) -> Vec<[Queue; 2]> {
+    let small = queue(1, 1);
+    let odd = queue(3, packet + 1);
+    let usual = Queue::default();
+    vec![
+        [usual.clone(), usual.clone()],
+        [small.clone(), small.clone()],
+        [odd.clone(), usual.clone()],
+        [usual, small],
+    ]
+}
+
+// shows C1, T4: bytes arrive in order, all of them and once, both ways at once, whatever the packets and the queues.
+#[test]
+fn bytes_arrive_in_order() {
+    let seed = seed("bytes_arrive_in_order");
+    for &told in Told::ALL {
+        for packet in PACKETS {
+            for (which, queues) in queues(packet).into_iter().enumerate() {
+                let mut random = Random::new(seed);
+                let wire = Wire::new(packet, seed);
+                wire.burst([3, 64][which % 2]);
+                let [host, gadget] = queues;
+                let length = |random: &mut Random| 60_000 + random.below(packet as u64) as usize;
+                let lengths = [length(&mut random), length(&mut random)];
+                let mut sides = [
+                    Side::new(&wire, End::Host, told, host.clone(), bytes(1, lengths[0])).unwrap(),
+                    Side::new(
+                        &wire,
+                        End::Gadget,
+                        told,
+                        gadget.clone(),
+                        bytes(2, lengths[1]),
+                    )
+                    .unwrap(),
+                ];
+                drive(&mut sides, &mut random);
+                let what = format!("{told:?}, packets of {packet}, queues {which}");
+                let [host_side, gadget_side] = &sides;
+                for (from, to) in [(host_side, gadget_side), (gadget_side, host_side)] {
+                    assert!(from.error.is_none(), "{what}: {:?}", from.error);
+                    assert_eq!(to.got.len(), from.send.len(), "{what}: it stands still");
+                    assert!(to.got == from.send, "{what}");
+                    assert!(from.is_flushed(), "{what}: not flushed");
+                }
+                let seen = wire.seen();
+                assert_eq!(seen.whole, 0, "{what}: transfers without a short packet");
+                assert!(seen.deepest <= host.transfers.max(gadget.transfers));
+                wire.cut(&End::BOTH, Loss::Transfers);
+            }
+        }
+    }
+}
