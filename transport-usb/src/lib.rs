@@ -1,10 +1,16 @@
 //! Channels over a USB cable.
 
 pub mod bulk;
+#[cfg(all(unix, feature = "host"))]
+mod host;
 mod link;
 #[allow(dead_code, reason = "the two ends use it")]
 mod ours;
 
+#[cfg(all(unix, feature = "host"))]
+pub use host::{
+    DeviceInfo, Event, Gadget, Speed, Usb, UsbError, Watch, devices, devices_of, udev_rule,
+};
 pub use link::{BulkLink, Ends, Queue};
 pub use ours::{CLASS, INTERFACE, PROTOCOL, SUBCLASS};
 pub use transport_link;

@@ -1,0 +1,224 @@
+//! A device that an address means: found, opened, claimed.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use rusb::Context;
+use transport_link::{Device, Link};
+
+use super::address::Address;
+use super::bus::{Bus, failed};
+use super::busy::{busy, denied};
+use super::choose::{Miss, Pick, choose};
+use super::descriptors::Interface;
+use super::news::News;
+use super::seen::Seen;
+use super::transfers::Transfers;
+use crate::link::{BulkLink, Ends, Queue};
+use crate::ours;
+
+/// How long a device that was just plugged in may take until it can be used: until it is configured, its names are
+/// known, and the system has given the user the right to it. What is wrong with one is told after that.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// The device of one address, opened again and again.
+pub(super) struct UsbDevice {
+    address: Address,
+    bus: Option<(Bus, News)>,
+    /// Those that may be meant and are there: bus, and number on it.
+    there: Vec<(u8, u8)>,
+    /// Since when one of them is not ready.
+    unready: Option<Instant>,
+}
+
+/// Why it cannot be opened.
+enum Failed {
+    /// It is not there.
+    Absent,
+    /// It may be ready in a moment; if it is not, this is the reason.
+    Unready(io::Error),
+    /// Waiting alone does not help.
+    Told(io::Error),
+}
+
+impl UsbDevice {
+    pub(super) fn new(address: Address) -> UsbDevice {
+        UsbDevice {
+            address,
+            bus: None,
+            there: Vec::new(),
+            unready: None,
+        }
+    }
+
+    fn is_patient(&self) -> bool {
+        self.unready.is_none_or(|since| since.elapsed() < SETTLE)
+    }
+
+    fn attempt(&mut self, bus: &Bus) -> Result<BulkLink, Failed> {
+        let address = &self.address;
+        let found = bus.look(|ids, path| address.may_be(ids, path));
+        let (devices, seen): (Vec<_>, Vec<_>) = found.map_err(Failed::Told)?.into_iter().unzip();
+        let there = seen.iter().map(|seen| (seen.bus, seen.number)).collect();
+        if self.there != there {
+            self.there = there;
+            self.unready = None;
+        }
+        let pick = choose(&seen, address, self.is_patient()).map_err(|miss| match miss {
+            Miss::Absent => Failed::Absent,
+            Miss::Soon => Failed::Unready(absent(address)),
+            Miss::Told(error) => Failed::Told(error),
+        })?;
+        take(&devices[pick.device], &seen[pick.device], &pick, address)
+    }
+}
+
+impl Device for UsbDevice {
+    fn open(&mut self) -> io::Result<Box<dyn Link>> {
+        let (bus, news) = match self.bus.take() {
+            Some(started) => started,
+            None => {
+                let bus = Bus::new()?;
+                let news = News::new(bus.events())?;
+                (bus, news)
+            }
+        };
+        bus.note();
+        news.note();
+        let opened = self.attempt(&bus);
+        let result = match opened {
+            Ok(link) => {
+                self.unready = None;
+                Ok(Box::new(link) as Box<dyn Link>)
+            }
+            Err(Failed::Absent) => {
+                self.unready = None;
+                Err(absent(&self.address))
+            }
+            Err(Failed::Unready(error)) if self.is_patient() => {
+                self.unready.get_or_insert_with(Instant::now);
+                news.soon();
+                Err(io::Error::new(io::ErrorKind::NotFound, error))
+            }
+            Err(Failed::Unready(error) | Failed::Told(error)) => Err(error),
+        };
+        // What was opened in vain has left an event, which is no news; a device that has come meanwhile is.
+        if bus.note() && result.is_err() {
+            news.soon();
+        }
+        self.bus = Some((bus, news));
+        result
+    }
+
+    fn news(&self) -> Option<BorrowedFd<'_>> {
+        self.bus.as_ref().map(|(_, news)| news.as_fd())
+    }
+}
+
+/// Opens the device, and claims the interface.
+fn take(
+    device: &rusb::Device<Context>,
+    seen: &Seen,
+    pick: &Pick,
+    address: &Address,
+) -> Result<BulkLink, Failed> {
+    let left = |error| match error {
+        rusb::Error::NoDevice | rusb::Error::NotFound => Failed::Absent,
+        other => Failed::Unready(failed(other, &format!("USB device {seen}"))),
+    };
+    let handle = device.open().map_err(|error| match error {
+        rusb::Error::Access if is_new(seen) => Failed::Unready(denied(seen)),
+        rusb::Error::Access => Failed::Told(denied(seen)),
+        other => left(other),
+    })?;
+    if address.plain.is_some_and(|plain| plain.detach) {
+        // Where it is not supported, there is nothing to be taken off.
+        let _ = handle.set_auto_detach_kernel_driver(true);
+    }
+    handle
+        .claim_interface(pick.interface)
+        .map_err(|error| match error {
+            rusb::Error::Busy => Failed::Told(busy(seen, pick, address.plain.is_some())),
+            other => left(other),
+        })?;
+    // What lies in the endpoints is an old session's, and the other end is told by this that a new one begins.
+    handle
+        .set_alternate_setting(pick.interface, 0)
+        .map_err(left)?;
+    let transfers = Transfers::new(handle, pick.receive, pick.send).map_err(Failed::Told)?;
+    let queue = match &address.plain {
+        None => ours::queue(),
+        Some(plain) => Queue {
+            ends: match plain.zero_packet {
+                true => Ends::ZeroPacket,
+                false => Ends::Whole,
+            },
+            ..Queue::default()
+        },
+    };
+    BulkLink::new(transfers, queue).map_err(Failed::Unready)
+}
+
+/// Whether the system has just made the device's file, or has just changed who may use it.
+#[cfg(target_os = "linux")]
+fn is_new(seen: &Seen) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(file) = super::busy::node(seen).metadata() else {
+        return true;
+    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let age = now.map_or(0, |now| now.as_secs() as i64) - file.ctime();
+    (0..=SETTLE.as_secs() as i64).contains(&age)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_new(_: &Seen) -> bool {
+    false
+}
+
+fn absent(address: &Address) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotFound,
+        format!("no {address} is plugged in"),
+    )
+}
+
+/// Looks whether the device of the address is there.
+///
+/// # Errors
+/// `NotFound`: it is not; says what is. `Unsupported`: there is no USB.
+pub(super) fn look(address: &Address) -> io::Result<()> {
+    let bus = Bus::new()?;
+    let (_, seen): (Vec<_>, Vec<_>) = bus.look(|_, _| true)?.into_iter().unzip();
+    match choose(&seen, address, true) {
+        // What is wrong with it is told when it is opened.
+        Ok(_) | Err(Miss::Soon | Miss::Told(_)) => Ok(()),
+        Err(Miss::Absent) => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!(
+                "{}; {}. (Without `absent=fail`, connect waits for it.)",
+                absent(address),
+                others(&seen, address)
+            ),
+        )),
+    }
+}
+
+/// What is there that might have been meant.
+fn others(seen: &[Seen], address: &Address) -> String {
+    let near = seen.iter().filter(|device| {
+        let ours = device
+            .interfaces
+            .iter()
+            .flatten()
+            .flatten()
+            .any(Interface::is_ours);
+        ours || address.ids == Some(device.ids)
+    });
+    let near: Vec<String> = near.map(Seen::to_string).collect();
+    match near[..] {
+        [] => "nothing like it is there".to_owned(),
+        _ => format!("there is {}", near.join(", ")),
+    }
+}

@@ -1,0 +1,380 @@
+//! Bulk transfers over libusb's asynchronous interface: the one file of the host's side with unsafe code.
+//!
+//! It owns what libusb and the kernel use while a transfer is under way: the `libusb_transfer`, and the buffer. Both
+//! are taken apart into raw parts when a transfer is queued, and put together again when its callback has come; so
+//! what never comes back is leaked, and never freed under somebody's hands.
+//!
+//! Callbacks run inside of [`Bulk::progress`] and the drop, as nobody else handles the events of this context. They
+//! set a mark, and do nothing that could panic.
+
+use std::collections::VecDeque;
+use std::ffi::{c_int, c_short, c_void};
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::task::Context as Task;
+use std::time::{Duration, Instant};
+
+use rusb::constants::{
+    LIBUSB_ERROR_BUSY, LIBUSB_ERROR_INVALID_PARAM, LIBUSB_ERROR_IO, LIBUSB_ERROR_NO_DEVICE,
+    LIBUSB_ERROR_NO_MEM, LIBUSB_ERROR_NOT_SUPPORTED, LIBUSB_ERROR_PIPE, LIBUSB_TRANSFER_CANCELLED,
+    LIBUSB_TRANSFER_COMPLETED, LIBUSB_TRANSFER_NO_DEVICE, LIBUSB_TRANSFER_OVERFLOW,
+    LIBUSB_TRANSFER_STALL, LIBUSB_TRANSFER_TIMED_OUT, LIBUSB_TRANSFER_TYPE_BULK,
+};
+use rusb::ffi::{
+    libusb_alloc_transfer, libusb_cancel_transfer, libusb_free_pollfds, libusb_free_transfer,
+    libusb_get_pollfds, libusb_submit_transfer, libusb_transfer,
+};
+use rusb::{Context, DeviceHandle, UsbContext};
+
+use crate::bulk::{Bulk, Completion, Fault, Way};
+
+/// How long a drop waits for the transfers that it has cancelled. The kernel gives them back within a millisecond
+/// (one frame of the bus); a controller that is out of order may never do.
+const CANCEL_WAIT: Duration = Duration::from_secs(1);
+
+/// An endpoint: its address, and its largest packet in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pin {
+    pub(super) address: u8,
+    pub(super) packet: usize,
+}
+
+/// The two endpoints of a claimed interface, and what is queued there.
+pub(super) struct Transfers {
+    lanes: [Lane; 2],
+    /// The device has left.
+    gone: bool,
+    events: OwnedFd,
+    /// Closed by the drop, after the transfers.
+    handle: ManuallyDrop<DeviceHandle<Context>>,
+}
+
+struct Lane {
+    pin: Pin,
+    queue: VecDeque<Slot>,
+    /// Transfers that are not under way, to be used again.
+    spare: Vec<NonNull<libusb_transfer>>,
+}
+
+/// A transfer that was queued. Dropping one leaks it.
+struct Slot {
+    transfer: NonNull<libusb_transfer>,
+    /// Of the buffer, whose address and length stand in the transfer.
+    capacity: usize,
+}
+
+// SAFETY: the pointers are to memory that this value alone owns (and libusb, which may be called from any thread).
+unsafe impl Send for Transfers {}
+
+/// What [`done`] leaves in the `user_data` of a transfer, which is null until then.
+const DONE: *mut c_void = ptr::without_provenance_mut(1);
+
+/// The callback of every transfer.
+extern "system" fn done(transfer: *mut libusb_transfer) {
+    // SAFETY: libusb calls this with a transfer that was queued, and does not touch it afterwards.
+    let mark = unsafe { mark(transfer) };
+    // Release: whoever sees the mark (`Slot::is_done`) sees the status, the count and the bytes as well.
+    mark.store(DONE, Ordering::Release);
+}
+
+/// The mark of a transfer.
+///
+/// # Safety
+/// It is allocated, and remains so while the reference is used.
+unsafe fn mark<'a>(transfer: *mut libusb_transfer) -> &'a AtomicPtr<c_void> {
+    // SAFETY: the field is a pointer in memory that is aligned for it, and accessed by this function alone while the
+    // transfer is under way.
+    unsafe { AtomicPtr::from_ptr(&raw mut (*transfer).user_data) }
+}
+
+impl Slot {
+    fn is_done(&self) -> bool {
+        // SAFETY: a slot's transfer is freed by `take` alone, which consumes the slot.
+        // Acquire: see `done`.
+        unsafe { mark(self.transfer.as_ptr()) }.load(Ordering::Acquire) == DONE
+    }
+
+    /// Takes it apart.
+    ///
+    /// # Safety
+    /// The transfer is not under way: it is done, or was not queued.
+    unsafe fn take(self) -> (NonNull<libusb_transfer>, Vec<u8>) {
+        let transfer = self.transfer.as_ptr();
+        // SAFETY: pointer, length and capacity are those of the vector that `submit` took apart, and nobody else
+        // uses it now. Libusb changes neither of the fields.
+        let buffer = unsafe {
+            let length = (*transfer).length as usize;
+            Vec::from_raw_parts((*transfer).buffer, length, self.capacity)
+        };
+        (self.transfer, buffer)
+    }
+}
+
+impl Transfers {
+    /// `handle` has claimed the interface of the two endpoints.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub(super) fn new(
+        handle: DeviceHandle<Context>,
+        receive: Pin,
+        send: Pin,
+    ) -> io::Result<Transfers> {
+        let lane = |pin| Lane {
+            pin,
+            queue: VecDeque::new(),
+            spare: Vec::new(),
+        };
+        Ok(Transfers {
+            lanes: [lane(receive), lane(send)],
+            gone: false,
+            events: events(handle.context())?,
+            handle: ManuallyDrop::new(handle),
+        })
+    }
+
+    fn lane(&self, way: Way) -> &Lane {
+        &self.lanes[way as usize]
+    }
+
+    fn left(&mut self) {
+        if !std::mem::replace(&mut self.gone, true)
+            // Libusb does not wait for the device any more, and neither must who sleeps on the descriptor: it would
+            // be readable for ever.
+            && let Ok(events) = events(self.handle.context())
+        {
+            self.events = events;
+        }
+    }
+}
+
+impl Bulk for Transfers {
+    fn packet(&self, way: Way) -> usize {
+        self.lane(way).pin.packet
+    }
+
+    fn submit(&mut self, way: Way, buffer: Vec<u8>) -> Result<(), Fault> {
+        if self.gone {
+            return Err(Fault::Gone);
+        }
+        let length = c_int::try_from(buffer.len())
+            .map_err(|_| Fault::System("a USB transfer has 2 GiB at most".into()))?;
+        let lane = &mut self.lanes[way as usize];
+        let transfer = match lane.spare.pop() {
+            Some(transfer) => transfer,
+            // SAFETY: it may be called at any time.
+            None => NonNull::new(unsafe { libusb_alloc_transfer(0) })
+                .ok_or_else(|| Fault::System("no memory for a USB transfer".into()))?,
+        };
+        let mut buffer = ManuallyDrop::new(buffer);
+        let slot = Slot {
+            transfer,
+            capacity: buffer.capacity(),
+        };
+        let raw = transfer.as_ptr();
+        // SAFETY: the transfer is allocated and not under way, so it is this function's alone. (No reference to it is
+        // made: a new one has no callback yet, which in Rust a function pointer always is.) The handle outlives it:
+        // the drop waits for what is under way, and closes the handle after that.
+        let code = unsafe {
+            (*raw).dev_handle = self.handle.as_raw();
+            (*raw).flags = 0;
+            (*raw).endpoint = lane.pin.address;
+            (*raw).transfer_type = LIBUSB_TRANSFER_TYPE_BULK;
+            (*raw).timeout = 0;
+            (*raw).length = length;
+            (*raw).actual_length = 0;
+            (*raw).callback = done;
+            (*raw).user_data = ptr::null_mut();
+            (*raw).buffer = buffer.as_mut_ptr();
+            (*raw).num_iso_packets = 0;
+            libusb_submit_transfer(raw)
+        };
+        if code == 0 {
+            lane.queue.push_back(slot);
+            return Ok(());
+        }
+        // SAFETY: it was refused.
+        let (transfer, buffer) = unsafe { slot.take() };
+        lane.spare.push(transfer);
+        drop(buffer);
+        let fault = refused(code);
+        if fault == Fault::Gone {
+            self.left();
+        }
+        Err(fault)
+    }
+
+    fn progress(&mut self, _: &mut Task<'_>) -> Result<(), Fault> {
+        match self.handle.context().handle_events(Some(Duration::ZERO)) {
+            Ok(()) | Err(rusb::Error::Interrupted) => Ok(()),
+            Err(rusb::Error::NoDevice) => {
+                self.left();
+                Err(Fault::Gone)
+            }
+            Err(rusb::Error::Io) => Err(Fault::Io),
+            Err(other) => Err(Fault::System(format!("libusb handles no events: {other}"))),
+        }
+    }
+
+    fn next(&mut self, way: Way) -> Option<Completion> {
+        let lane = &mut self.lanes[way as usize];
+        let slot = lane.queue.pop_front_if(|first| first.is_done())?;
+        // SAFETY: it is done.
+        let (transfer, buffer) = unsafe { slot.take() };
+        lane.spare.push(transfer);
+        // SAFETY: it is allocated, and not under way.
+        let (status, moved) = unsafe {
+            (
+                (*transfer.as_ptr()).status,
+                (*transfer.as_ptr()).actual_length,
+            )
+        };
+        if status == LIBUSB_TRANSFER_NO_DEVICE {
+            self.left();
+        }
+        Some(Completion {
+            moved: usize::try_from(moved).unwrap_or(0).min(buffer.len()),
+            buffer,
+            result: result(status),
+        })
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.events.as_fd())
+    }
+}
+
+impl Drop for Transfers {
+    /// Cancels what is queued, the last first: so what a device gets is a beginning of what was sent, without gaps.
+    fn drop(&mut self) {
+        for slot in self.lanes.iter().flat_map(|lane| lane.queue.iter().rev()) {
+            // SAFETY: it was queued, and is allocated. (Libusb refuses what is over already.)
+            unsafe { libusb_cancel_transfer(slot.transfer.as_ptr()) };
+        }
+        let until = Instant::now() + CANCEL_WAIT;
+        let under_way = |lanes: &[Lane]| {
+            let slots = lanes.iter().flat_map(|lane| &lane.queue);
+            slots.filter(|slot| !slot.is_done()).count()
+        };
+        while under_way(&self.lanes) > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            let handled = self.handle.context().handle_events(Some(left));
+            if left.is_zero() || !matches!(handled, Ok(()) | Err(rusb::Error::Interrupted)) {
+                break;
+            }
+        }
+        let leaked = under_way(&self.lanes);
+        if leaked > 0 {
+            tracing::warn!(
+                target: "transport_usb", transfers = leaked,
+                "cancelled USB transfers did not come back: their memory is not freed"
+            );
+        }
+        for lane in &mut self.lanes {
+            for slot in lane.queue.drain(..).filter(Slot::is_done) {
+                // SAFETY: it is done.
+                let (transfer, buffer) = unsafe { slot.take() };
+                lane.spare.push(transfer);
+                drop(buffer);
+            }
+            for transfer in lane.spare.drain(..) {
+                // SAFETY: it is not under way, and nobody has it any more.
+                unsafe { libusb_free_transfer(transfer.as_ptr()) };
+            }
+        }
+        let context = self.handle.context().clone();
+        // SAFETY: it is not used any more.
+        unsafe { ManuallyDrop::drop(&mut self.handle) };
+        // The closing is an event; nobody is to wake up for it.
+        let _ = context.handle_events(Some(Duration::ZERO));
+    }
+}
+
+/// Why libusb did not queue a transfer.
+fn refused(code: c_int) -> Fault {
+    match code {
+        LIBUSB_ERROR_NO_DEVICE => Fault::Gone,
+        LIBUSB_ERROR_IO => Fault::Io,
+        LIBUSB_ERROR_PIPE => Fault::Pipe,
+        LIBUSB_ERROR_NO_MEM => Fault::System(
+            "the system has no memory for a USB transfer; on Linux all processes together have what \
+             /sys/module/usbcore/parameters/usbfs_memory_mb says"
+                .into(),
+        ),
+        LIBUSB_ERROR_BUSY => Fault::System("libusb has this USB transfer already".into()),
+        LIBUSB_ERROR_INVALID_PARAM | LIBUSB_ERROR_NOT_SUPPORTED => Fault::System(
+            "the system does not take USB transfers of this kind or size".into(),
+        ),
+        other => Fault::System(format!("libusb did not take a USB transfer: error {other}")),
+    }
+}
+
+/// How a transfer went.
+fn result(status: c_int) -> Result<(), Fault> {
+    match status {
+        LIBUSB_TRANSFER_COMPLETED => Ok(()),
+        LIBUSB_TRANSFER_TIMED_OUT => Err(Fault::Timeout),
+        LIBUSB_TRANSFER_CANCELLED | LIBUSB_TRANSFER_NO_DEVICE => Err(Fault::Gone),
+        LIBUSB_TRANSFER_STALL => Err(Fault::Pipe),
+        LIBUSB_TRANSFER_OVERFLOW => Err(Fault::Overflow),
+        _ => Err(Fault::Io),
+    }
+}
+
+/// A descriptor that is readable while libusb has events to handle, with what is open at this time.
+pub(super) fn events(context: &Context) -> io::Result<OwnedFd> {
+    // SAFETY: it may be called at any time; the list is freed below.
+    let list = unsafe { libusb_get_pollfds(context.as_raw()) };
+    if list.is_null() {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "libusb has no descriptors to wait on",
+        ));
+    }
+    let mut fds = Vec::new();
+    // SAFETY: the list ends with a null pointer. What the others point to is libusb's, and lives on while no device is
+    // opened or closed and no events are handled: that is for the thread alone that is here.
+    unsafe {
+        let mut at = list;
+        while let Some(entry) = (*at).as_ref() {
+            fds.push((entry.fd, entry.events));
+            at = at.add(1);
+        }
+    }
+    // SAFETY: libusb holds these descriptors open at least until events are handled, or a device is closed.
+    let fds = fds
+        .iter()
+        .map(|(fd, events)| (unsafe { BorrowedFd::borrow_raw(*fd) }, *events));
+    let events = gather(fds);
+    // SAFETY: it was made by libusb, and nothing uses it any more.
+    unsafe { libusb_free_pollfds(list) };
+    events
+}
+
+/// One descriptor that stands for all.
+#[cfg(target_os = "linux")]
+fn gather<'a>(fds: impl Iterator<Item = (BorrowedFd<'a>, c_short)>) -> io::Result<OwnedFd> {
+    use rustix::event::epoll::{CreateFlags, EventData, EventFlags, add, create};
+    let epoll = create(CreateFlags::CLOEXEC)?;
+    for (fd, events) in fds {
+        // Its bits are those of `poll`.
+        let wanted = EventFlags::from_bits_truncate(u32::from(events.cast_unsigned()));
+        add(&epoll, fd, EventData::new_u64(0), wanted)?;
+    }
+    Ok(epoll)
+}
+
+/// Outside of Linux libusb has but one: devices have threads there that tell it by a pipe.
+#[cfg(not(target_os = "linux"))]
+fn gather<'a>(mut fds: impl Iterator<Item = (BorrowedFd<'a>, c_short)>) -> io::Result<OwnedFd> {
+    match (fds.next(), fds.next()) {
+        (Some((one, _)), None) => one.try_clone_to_owned(),
+        _ => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "libusb waits on more than one descriptor here",
+        )),
+    }
+}
