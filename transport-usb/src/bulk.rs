@@ -37,6 +37,9 @@ pub enum Fault {
     /// The transfer took longer than its time limit; what it moved by then is in the completion.
     #[error("a USB transfer ran into its time limit")]
     Timeout,
+    /// Bytes that the other end had sent are missing.
+    #[error("something that was sent over USB is missing")]
+    Hole,
     /// The operating system said no.
     #[error("{0}")]
     System(String),

@@ -6,6 +6,7 @@ mod host;
 mod link;
 #[allow(dead_code, reason = "the two ends use it")]
 mod ours;
+mod sequence;
 
 #[cfg(all(unix, feature = "host"))]
 pub use host::{

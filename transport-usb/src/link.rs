@@ -9,6 +9,7 @@ use transport_link::Descriptors;
 use transport_link::Link;
 
 use crate::bulk::{Bulk, Completion, Fault, Way};
+use crate::sequence::{Ended, Received, Sequence, TAIL, tail};
 
 /// How the endpoints are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,11 @@ pub struct Queue {
     pub bytes: usize,
     /// How the other end sees that a transfer is over.
     pub ends: Ends,
+    /// Each transfer ends with its number and length, so that a hole in what was received is seen, and ends the link:
+    /// bytes of a transfer that failed may be missing, and those that were queued behind it have come. It costs 8 bytes
+    /// a transfer; both ends have it, or neither, and buffers that together hold a transfer of the other end's;
+    /// [`ends`](Queue::ends) is [`Ends::Short`] then. Default: no.
+    pub numbered: bool,
 }
 
 impl Default for Queue {
@@ -29,6 +35,7 @@ impl Default for Queue {
             transfers: 16,
             bytes: 16 * 1024,
             ends: Ends::Short,
+            numbered: false,
         }
     }
 }
@@ -64,18 +71,16 @@ pub struct BulkLink {
     spare: Vec<Vec<u8>>,
     /// How many transfers are being sent.
     sending: usize,
+    /// The number of the next one.
+    number: u32,
+    /// What was received of transfers that are numbered.
+    sequence: Option<Sequence>,
     /// Bytes that were to be received may be missing: what comes behind them is not given.
     hole: bool,
     broken: Option<Fault>,
     /// Whoever found nothing to read, and no room to write.
     reader: Option<Waker>,
     writer: Option<Waker>,
-}
-
-struct Received {
-    buffer: Vec<u8>,
-    from: usize,
-    to: usize,
 }
 
 impl std::fmt::Debug for BulkLink {
@@ -94,6 +99,14 @@ impl BulkLink {
     /// # Errors
     /// The endpoints take no transfer.
     pub fn new(bulk: impl Bulk + 'static, how: Queue) -> io::Result<BulkLink> {
+        let how = match how.numbered {
+            true => Queue {
+                bytes: how.bytes.max(2 * TAIL),
+                ends: Ends::Short,
+                ..how
+            },
+            false => how,
+        };
         let how = Queue {
             transfers: how.transfers.max(1),
             bytes: how.bytes.max(1),
@@ -105,6 +118,8 @@ impl BulkLink {
             received: VecDeque::with_capacity(how.transfers),
             spare: Vec::with_capacity(how.transfers),
             sending: 0,
+            number: 0,
+            sequence: how.numbered.then(Sequence::default),
             hole: false,
             broken: None,
             reader: None,
@@ -137,21 +152,59 @@ impl BulkLink {
         if self.hole {
             return;
         }
-        match over.result {
-            Ok(()) | Err(Fault::Timeout) => {}
-            Err(fault) => {
-                self.hole = true;
-                self.breaks(fault);
-            }
+        let moved = over.moved.min(over.buffer.len());
+        // The rest of one that ran into its limit comes in the next, unless it had all.
+        let packet = self.bulk.packet(Way::Receive).max(1);
+        let short = match over.result {
+            Ok(()) => moved < over.buffer.len(),
+            Err(_) => !moved.is_multiple_of(packet),
+        };
+        let fault = over.result.err().filter(|fault| *fault != Fault::Timeout);
+        self.hole = fault.is_some();
+        if let Some(fault) = fault {
+            self.breaks(fault);
         }
-        match over.moved.min(over.buffer.len()) {
+        let part = Received {
+            buffer: over.buffer,
+            from: 0,
+            to: moved,
+        };
+        match &mut self.sequence {
             // A packet without bytes ends somebody's transfer, not the stream.
-            0 => self.receive_into(over.buffer),
-            to => self.received.push_back(Received {
-                buffer: over.buffer,
-                from: 0,
-                to,
-            }),
+            _ if moved == 0 => self.receive_into(part.buffer),
+            None => self.received.push_back(part),
+            Some(sequence) => sequence.add(part),
+        }
+        if short || self.hole {
+            self.has_ended();
+        } else if self
+            .sequence
+            .as_ref()
+            .is_some_and(|sequence| sequence.open() >= self.how.transfers)
+        {
+            self.breaks(Fault::Overflow);
+        }
+    }
+
+    /// What was received last ends a transfer.
+    fn has_ended(&mut self) {
+        let Some(sequence) = &mut self.sequence else {
+            return;
+        };
+        if sequence.open() == 0 {
+            return;
+        }
+        match sequence.end() {
+            Ended::Next(parts) => self.received.extend(parts),
+            Ended::Older(parts) => {
+                for part in parts {
+                    self.receive_into(part.buffer);
+                }
+            }
+            Ended::Hole => {
+                self.hole = true;
+                self.breaks(Fault::Hole);
+            }
         }
     }
 
@@ -223,6 +276,10 @@ impl BulkLink {
         let mut buffer = self.spare.pop().unwrap_or_default();
         buffer.clear();
         buffer.extend_from_slice(bytes);
+        if self.how.numbered {
+            buffer.extend_from_slice(&tail(self.number, bytes.len()));
+            self.number = self.number.wrapping_add(1);
+        }
         match self.bulk.submit(Way::Send, buffer) {
             Ok(()) => self.sending += 1,
             Err(fault) => self.breaks(fault),
@@ -233,10 +290,11 @@ impl BulkLink {
     /// How many of so many bytes go into the next transfer.
     fn piece(&self, bytes: usize) -> usize {
         let most = self.how.bytes.next_multiple_of(self.packet);
-        let piece = bytes.min(most);
+        let tail = if self.how.numbered { TAIL } else { 0 };
+        let piece = bytes.min(most - tail);
         match self.how.ends {
             // A packet of one byte is short of nothing; no bus has one.
-            Ends::Short if piece.is_multiple_of(self.packet) && piece > 1 => piece - 1,
+            Ends::Short if (piece + tail).is_multiple_of(self.packet) && piece > 1 => piece - 1,
             _ => piece,
         }
     }
@@ -307,7 +365,7 @@ impl From<Fault> for io::Error {
         let kind = match fault {
             Fault::Gone => io::ErrorKind::ConnectionReset,
             Fault::Timeout => io::ErrorKind::TimedOut,
-            Fault::Overflow => io::ErrorKind::InvalidData,
+            Fault::Overflow | Fault::Hole => io::ErrorKind::InvalidData,
             _ => io::ErrorKind::BrokenPipe,
         };
         io::Error::new(kind, fault)

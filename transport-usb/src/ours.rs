@@ -5,6 +5,7 @@ use std::time::Duration;
 use transport_link::Settings;
 
 use crate::link::Queue;
+use crate::sequence::TAIL;
 
 /// The interface's class: specific to a vendor.
 pub const CLASS: u8 = 0xff;
@@ -27,6 +28,7 @@ pub(crate) fn queue() -> Queue {
     Queue {
         transfers: TRANSFERS,
         bytes: TRANSFER,
+        numbered: true,
         ..Queue::default()
     }
 }
@@ -35,7 +37,7 @@ pub(crate) fn queue() -> Queue {
 pub(crate) fn settings(keep_alive: Option<Duration>) -> Settings {
     // One transfer a write, and in it one frame, or several small ones: a transfer is never a multiple of a packet,
     // see `BulkLink`.
-    let most = TRANSFER - 1;
+    let most = TRANSFER - 1 - TAIL;
     let mut settings = Settings {
         chunk: most,
         ..Settings::default()

@@ -43,51 +43,92 @@ const WHEN: [(usize, bool); 6] = [
     (9, true),
 ];
 
-/// Sends both ways, and one transfer goes wrong; whether it came to that.
-fn run(strike: &Strike, told: Told, packet: usize, seed: u64, send: &[Vec<u8>; 2]) -> bool {
-    let wire = Wire::new(packet, seed);
-    wire.burst(PACKETS as u64);
-    wire.strike([strike.clone()]);
-    let mut random = Random::new(seed);
-    let mut how = Queue::default();
-    (how.transfers, how.bytes) = (3, PACKETS * packet);
-    let side = |end: End| Side::new(&wire, end, told, how.clone(), send[end as usize].clone());
-    let [Ok(host), Ok(gadget)] = End::BOTH.map(side) else {
-        assert!(strike.way == Way::Receive && strike.index < how.transfers);
-        return true;
-    };
-    let mut sides = [host, gadget];
-    drive(&mut sides, &mut random);
-    let seen = wire.seen();
-    let fired = seen.fired > 0;
-    let fails = matches!(strike.what, What::Fails(_));
-    for end in End::BOTH {
-        let (side, sent) = (&sides[end as usize], &sides[end.other() as usize].send);
-        assert!(
-            sent.starts_with(&side.got),
-            "{end:?}: {} bytes, not the beginning of what was sent",
-            side.got.len()
-        );
-        if !fired || strike.is_survived() {
-            assert!(side.error.is_none(), "{end:?}: {:?}", side.error);
-            assert_eq!(side.got.len(), sent.len(), "{end:?}: it stands still");
-        } else if fails && (strike.end, strike.way) == (end, Way::Receive) {
-            let came = seen.received[end as usize];
-            assert_eq!(side.got.len(), came, "{end:?}: what came before is lost");
-        }
-    }
-    if fired && !strike.is_survived() && strike.what != What::Hangs {
-        let told = sides[strike.end as usize].error.is_some();
-        assert!(told, "{:?} is not told", strike.end);
-    }
-    fired
+/// What the faults happen to.
+#[derive(Clone, Copy, Debug)]
+struct Bus<'a> {
+    told: Told,
+    numbered: bool,
+    packet: usize,
+    seed: u64,
+    send: &'a [Vec<u8>; 2],
 }
 
-impl Strike {
-    /// Whether the link goes on as if nothing had happened.
-    fn is_survived(&self) -> bool {
-        let short = matches!(self.what, What::Short | What::Fails(Fault::Timeout));
-        self.way == Way::Receive && short
+impl Bus<'_> {
+    /// Sends both ways, and one transfer goes wrong; whether it came to that.
+    fn run(self, strike: &Strike) -> bool {
+        let wire = Wire::new(self.packet, self.seed);
+        wire.burst(PACKETS as u64);
+        wire.strike([strike.clone()]);
+        let mut random = Random::new(self.seed);
+        let mut how = Queue::default();
+        (how.transfers, how.bytes) = (3, PACKETS * self.packet);
+        how.numbered = self.numbered;
+        let side = |end: End| {
+            let send = self.send[end as usize].clone();
+            Side::new(&wire, end, self.told, how.clone(), send)
+        };
+        let [Ok(host), Ok(gadget)] = End::BOTH.map(side) else {
+            assert!(strike.way == Way::Receive && strike.index < how.transfers);
+            return true;
+        };
+        let mut sides = [host, gadget];
+        drive(&mut sides, &mut random);
+        let seen = wire.seen();
+        let survived = seen.fired == 0 || self.survives(strike);
+        for end in End::BOTH {
+            let (side, sent) = (&sides[end as usize], &sides[end.other() as usize].send);
+            assert!(
+                sent.starts_with(&side.got),
+                "{end:?}: {} bytes, not the beginning of what was sent",
+                side.got.len()
+            );
+            let fails = matches!(strike.what, What::Fails(_));
+            if survived {
+                assert!(side.error.is_none(), "{end:?}: {:?}", side.error);
+                assert_eq!(side.got.len(), sent.len(), "{end:?}: it stands still");
+            } else if fails && (strike.end, strike.way) == (end, Way::Receive) && !self.numbered {
+                let came = seen.received[end as usize];
+                assert_eq!(side.got.len(), came, "{end:?}: what came before is lost");
+            }
+        }
+        if !survived && strike.what != What::Hangs {
+            let told = sides[strike.end as usize].error.is_some();
+            assert!(told, "{:?} is not told", strike.end);
+        }
+        seen.fired > 0
+    }
+
+    /// Whether the link goes on as if nothing had happened. A transfer that is numbered has to be whole.
+    fn survives(self, strike: &Strike) -> bool {
+        let survived = match strike.what {
+            What::Short => !self.numbered || strike.after == 0,
+            What::Fails(Fault::Timeout) => true,
+            _ => false,
+        };
+        strike.way == Way::Receive && survived
+    }
+
+    /// One after the other, each transfer goes wrong.
+    fn at_each(self, strike: &Strike) -> usize {
+        // What comes before the first one that is numbered, and whole, counts as an older session's.
+        let all = usize::from(self.numbered)..;
+        let all = all.take_while(|&index| {
+            let strike = Strike {
+                index,
+                ..strike.clone()
+            };
+            catch_unwind(|| self.run(&strike)).unwrap_or_else(|panic| {
+                let Bus {
+                    told,
+                    numbered,
+                    packet,
+                    ..
+                } = self;
+                eprintln!("{told:?}, numbered: {numbered}, packets of {packet} bytes: {strike:?}");
+                resume_unwind(panic)
+            })
+        });
+        all.count()
     }
 }
 
@@ -96,30 +137,34 @@ fn at_each_transfer(end: End, way: Way) {
     let seed = seed("a_fault_at_each_transfer");
     let mut fired = 0;
     for packet in [64, 512] {
-        let send = [1, 2].map(|of| bytes(of, TRANSFERS * PACKETS * packet));
-        for what in fates() {
-            for (after, runs_on) in WHEN {
-                let strike = |index| Strike {
-                    end,
-                    way,
-                    index,
-                    after,
-                    what: what.clone(),
-                    runs_on: runs_on && way == Way::Receive,
-                };
-                if strike(0).is_survived() && !runs_on {
-                    continue;
-                }
-                for &told in Told::ALL {
-                    let all = (0..).map(strike);
-                    let count = all.take_while(|strike| {
-                        let run = || run(strike, told, packet, seed, &send);
-                        catch_unwind(run).unwrap_or_else(|panic| {
-                            eprintln!("{told:?}, packets of {packet} bytes: {strike:?}");
-                            resume_unwind(panic)
-                        })
-                    });
-                    fired += count.count();
+        let send = &[1, 2].map(|of| bytes(of, TRANSFERS * PACKETS * packet));
+        for (numbered, &told) in [false, true]
+            .into_iter()
+            .flat_map(|numbered| Told::ALL.iter().map(move |told| (numbered, told)))
+        {
+            let bus = Bus {
+                told,
+                numbered,
+                packet,
+                seed,
+                send,
+            };
+            for what in fates() {
+                for (after, runs_on) in WHEN {
+                    let strike = Strike {
+                        end,
+                        way,
+                        index: 0,
+                        after,
+                        what: what.clone(),
+                        runs_on,
+                    };
+                    // Only numbers tell that something is missing before what goes on.
+                    let unseen = way == Way::Send && runs_on && !numbered;
+                    let stands_still = bus.survives(&strike) && !runs_on;
+                    if !unseen && !stands_still {
+                        fired += bus.at_each(&strike);
+                    }
                 }
             }
         }

@@ -22,7 +22,15 @@ fn queues(packet: usize) -> Vec<[Queue; 2]> {
     let small = queue(1, 1);
     let odd = queue(3, packet + 1);
     let usual = Queue::default();
+    let numbered = |queue: &Queue| {
+        let mut queue = queue.clone();
+        queue.numbered = true;
+        queue
+    };
     vec![
+        [numbered(&usual), numbered(&usual)],
+        [numbered(&small), numbered(&small)],
+        [numbered(&odd), numbered(&queue(2, packet))],
         [usual.clone(), usual.clone()],
         [small.clone(), small.clone()],
         [odd.clone(), usual.clone()],
@@ -70,4 +78,29 @@ fn bytes_arrive_in_order() {
             }
         }
     }
+}
+
+// shows C1, M4: a numbered transfer that is larger than all buffers ends the link; nothing waits for its end.
+#[test]
+fn a_transfer_that_is_too_large_ends_the_link() {
+    let seed = seed("a_transfer_that_is_too_large_ends_the_link");
+    let wire = Wire::new(512, seed);
+    let side = |end, told, transfers| {
+        let mut how = queue(transfers, 1024);
+        how.numbered = true;
+        how.bytes *= transfers;
+        Side::new(&wire, end, told, how, bytes(1, 10_000)).unwrap()
+    };
+    let mut sides = [
+        side(End::Host, Told::BEST, 1),
+        side(End::Gadget, Told::BEST, 8),
+    ];
+    drive(&mut sides, &mut Random::new(seed));
+    let error = sides[0].error.as_ref().map(ToString::to_string);
+    assert!(
+        error
+            .as_deref()
+            .is_some_and(|text| text.contains("more came")),
+        "{error:?}"
+    );
 }
