@@ -1,6 +1,9 @@
 //! Channels over a USB cable.
+#![deny(unsafe_code)]
 
 pub mod bulk;
+#[cfg(all(feature = "gadget", target_os = "linux"))]
+pub mod gadget;
 #[cfg(all(unix, feature = "host"))]
 mod host;
 mod link;
@@ -8,6 +11,8 @@ mod link;
 mod ours;
 mod sequence;
 
+#[cfg(all(feature = "gadget", target_os = "linux"))]
+pub use gadget::UsbGadget;
 #[cfg(all(unix, feature = "host"))]
 pub use host::{
     DeviceInfo, Event, Gadget, Speed, Usb, UsbError, Watch, devices, devices_of, udev_rule,

@@ -11,6 +11,7 @@ mod news;
 mod read;
 mod rule;
 mod seen;
+#[allow(unsafe_code, reason = "libusb's asynchronous interface is C")]
 mod transfers;
 mod watch;
 

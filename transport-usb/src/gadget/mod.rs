@@ -1,0 +1,90 @@
+//! `usb-gadget:`, the device's end: Linux with a USB device controller.
+#![doc = include_str!("guide.md")]
+
+mod address;
+#[allow(
+    unsafe_code,
+    reason = "the kernel's asynchronous transfers have no safe form"
+)]
+mod aio;
+mod configfs;
+mod device;
+mod ep0;
+mod functionfs;
+mod lock;
+mod prepared;
+mod session;
+mod setup;
+mod udc;
+
+use channel::transport::{BoxFuture, Connection, Listener, Transport};
+use channel::{DialError, Endpoint, ListenError};
+use transport_link::{Hold, LinkTransport, Place};
+
+use crate::ours;
+use address::Address;
+use device::Gadget;
+
+/// The transport `usb-gadget:`, to be added to a [`Domain`](channel::Domain). The [module](self)'s documentation says what stands in its
+/// endpoints.
+///
+/// Cheap to clone; clones share the gadgets.
+#[derive(Clone, Debug)]
+pub struct UsbGadget(LinkTransport);
+
+impl UsbGadget {
+    /// A transport for gadgets of this machine.
+    pub fn new() -> UsbGadget {
+        UsbGadget(LinkTransport::new(["usb-gadget"], |endpoint| {
+            let address = Address::of(endpoint)?;
+            let mut settings = ours::settings(address.keep_alive);
+            settings.line = address.line();
+            Ok(Place {
+                key: address.name.clone(),
+                settings,
+                device: Box::new(Gadget::new(address)),
+            })
+        }))
+    }
+
+    /// Keeps a gadget plugged in until the value is dropped, also while nobody here uses it: it neither disappears
+    /// from the bus between two channels, nor does the host's program wait for an answer.
+    ///
+    /// # Errors
+    /// The endpoint stands for nothing, or the gadget is in use with other settings.
+    pub fn hold(&self, at: &Endpoint) -> Result<Hold, ListenError> {
+        self.0.hold(at)
+    }
+}
+
+impl Default for UsbGadget {
+    fn default() -> UsbGadget {
+        UsbGadget::new()
+    }
+}
+
+impl Transport for UsbGadget {
+    fn schemes(&self) -> &[&str] {
+        self.0.schemes()
+    }
+
+    fn dial<'a>(
+        &'a self,
+        to: &'a Endpoint,
+        options: &'a channel::Options,
+    ) -> BoxFuture<'a, Result<Connection, DialError>> {
+        self.0.dial(to, options)
+    }
+
+    fn listen(
+        &self,
+        at: &Endpoint,
+        options: &channel::Options,
+    ) -> Result<Box<dyn Listener>, ListenError> {
+        self.0.listen(at, options)
+    }
+
+    fn broker_of<'a>(&self, endpoint: &'a Endpoint) -> &'a str {
+        self.0.broker_of(endpoint)
+    }
+}
