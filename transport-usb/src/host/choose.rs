@@ -163,8 +163,8 @@ fn bare(interfaces: &[Interface], number: Option<u8>, plain: &Plain) -> Result<F
         ) {
             (Ok(receive), Ok(send)) => found.push((interface.number, receive, send)),
             (Err(why), _) | (_, Err(why)) => {
-                // What is asked for is judged by itself.
-                if number.is_some() {
+                // One that was not asked for, and is no stream at all, is no mistake.
+                if number.is_some() || is_stream(interface) {
                     wrong.get_or_insert(why);
                 }
             }
@@ -189,6 +189,16 @@ fn bare(interfaces: &[Interface], number: Option<u8>, plain: &Plain) -> Result<F
             ),
         )),
     }
+}
+
+fn is_stream(interface: &Interface) -> bool {
+    let has = |is_in| {
+        interface
+            .endpoints
+            .iter()
+            .any(|e| e.is_bulk() && e.is_in() == is_in)
+    };
+    has(true) && has(false)
 }
 
 /// The settings that a session begins with.
@@ -564,9 +574,8 @@ mod tests {
             &[modem.clone()],
             "usb+plain://1d6b:0104?in=0x84",
             &[
-                "no interface that can be a stream",
-                "of the addresses",
-                "interface 1 (class 0a/00/00)",
+                "interface 1 (class 0a/00/00) has no bulk endpoint 0x84",
+                "0x83 (bulk)",
             ],
         );
         told(
