@@ -110,6 +110,12 @@ impl<L: Load> Engine<L> {
         let news = called && self.load.news(now);
         let heard = self.hear(now)?;
         self.load.tick(now);
+        if self.load.is_silent() && self.line.is_some() {
+            return Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "nothing was heard of the other end for too long",
+            ));
+        }
         self.open_or_close(now, news);
         Ok(self.say(now)? || heard)
     }

@@ -34,6 +34,10 @@ pub(crate) trait Load {
     fn tick(&mut self, now: Duration);
     /// Whether the link is to be open.
     fn wants_link(&mut self) -> bool;
+    /// Whether the link is of no use any more, as far as can be known.
+    fn is_silent(&self) -> bool {
+        false
+    }
     /// Whether a link that is not wanted any more is closed even if what was to be sent last does not leave.
     fn gives_up(&self) -> bool {
         false

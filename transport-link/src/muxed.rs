@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use channel::DialError;
 use channel::transport::{Carrier, Connection};
-use link_mux::{ChannelId, Event, OpenError, Refusal, Session};
+use link_mux::{ChannelId, DownReason, Event, OpenError, Refusal, Session};
 
 use crate::dial::{Request, withdraw};
 use crate::error;
@@ -24,6 +24,9 @@ pub(crate) struct Muxed {
     /// Wait for the peer's answer.
     opening: HashMap<ChannelId, (Arc<Request>, Connection)>,
     up: bool,
+    reopen: bool,
+    /// A session ended because nothing was heard, and its link is to be opened anew.
+    silent: bool,
     /// Why no session can be had with the peer that is there.
     trouble: Option<DialError>,
     departing: Departing,
@@ -33,13 +36,16 @@ pub(crate) struct Muxed {
 }
 
 impl Muxed {
-    pub(crate) fn new(shared: Arc<Shared>, session: Session<ChannelStream>) -> Muxed {
+    /// `reopen`: see [`Settings::reopen`](crate::Settings::reopen).
+    pub(crate) fn new(shared: Arc<Shared>, session: Session<ChannelStream>, reopen: bool) -> Muxed {
         Muxed {
             shared,
             session,
             waiting: VecDeque::new(),
             opening: HashMap::new(),
             up: false,
+            reopen,
+            silent: false,
             trouble: None,
             departing: Departing::default(),
             lingering: Vec::new(),
@@ -135,6 +141,7 @@ impl Muxed {
                 Event::Down(why) => {
                     tracing::debug!(target: "transport_link", link = name, %why, "session ends");
                     self.up = false;
+                    self.silent |= self.reopen && why == DownReason::Silence;
                     // They have not been told anything: the next session is theirs.
                     for (_, (request, connection)) in self.opening.drain() {
                         drop(connection);
@@ -238,6 +245,7 @@ impl Load for Muxed {
         self.departing.over();
         self.trouble = None;
         self.events();
+        self.silent = false;
     }
 
     fn cannot_open(&mut self, error: &Arc<io::Error>) {
@@ -285,6 +293,10 @@ impl Load for Muxed {
 
     fn wants_link(&mut self) -> bool {
         true
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent
     }
 
     fn is_idle(&mut self) -> bool {

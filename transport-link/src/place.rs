@@ -23,6 +23,12 @@ pub struct Settings {
     pub chunk: usize,
     /// How the device itself is set up, such as `115200 8N1`: who finds the device in use must ask for the same.
     pub line: String,
+    /// A session that ends because nothing was heard of the other end closes the link, and the device is opened anew.
+    ///
+    /// Default no: the link goes on, and the next session uses it; what runs behind a pipe is not ended because it was
+    /// stopped for a while. Yes is for a device on which bytes can get stuck for good, and that begins anew when it is
+    /// opened.
+    pub reopen: bool,
 }
 
 impl Default for Settings {
@@ -32,6 +38,7 @@ impl Default for Settings {
             noise: None,
             chunk: 64 * 1024,
             line: String::new(),
+            reopen: false,
         }
     }
 }

@@ -55,7 +55,7 @@ impl Registry {
                     let session =
                         Session::new(settings.mux.clone(), settings.noise.clone(), seed()?)
                             .map_err(|error| PlaceError::Unsupported(error.to_string()))?;
-                    let load = Muxed::new(shared.clone(), session);
+                    let load = Muxed::new(shared.clone(), session, settings.reopen);
                     start(Engine::new(seat, device, load, settings.chunk.max(least)))?;
                 }
                 vacant.insert(Row {

@@ -4,7 +4,9 @@
 mod support;
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 use std::thread;
@@ -13,7 +15,8 @@ use std::time::Duration;
 use link_mux::{Event, Mux, Queues};
 use transport_link::{Config, Descriptor, Descriptors, Link, Once, Settings};
 
-use support::{LIMIT, at, transport};
+use support::plug::{Cable, Socket};
+use support::{LIMIT, at, domain, meet, transport};
 
 /// A peer of which nothing is heard for five times as long is lost.
 const KEEP_ALIVE: Duration = Duration::from_millis(400);
@@ -99,4 +102,68 @@ fn a_driver_that_was_held_up_does_not_miss_its_peer() {
     }
     let told: Vec<Event> = std::iter::from_fn(|| peer.poll_event()).collect();
     assert!(told.is_empty(), "{told:?}");
+}
+
+/// A line on which everything gets stuck from some moment on.
+fn relay(mut from: UnixStream, mut to: UnixStream, stuck: Arc<AtomicBool>) {
+    thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(n @ 1..) = from.read(&mut bytes) {
+            if !stuck.load(Ordering::SeqCst) && to.write_all(&bytes[..n]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
+
+// shows C6, T4: a link on which bytes are stuck for good is opened anew where that is wanted, and serves again.
+#[test]
+fn a_link_that_is_stuck_is_opened_anew() {
+    let settings = Settings {
+        mux: Config {
+            keep_alive: Some(KEEP_ALIVE),
+            ..Config::default()
+        },
+        reopen: true,
+        ..Settings::default()
+    };
+    let (near, far) = (Socket::default(), Socket::default());
+    let stuck = Arc::<AtomicBool>::default();
+    let ((near_end, a), (far_end, b)) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+    relay(
+        a.try_clone().unwrap(),
+        b.try_clone().unwrap(),
+        stuck.clone(),
+    );
+    relay(b, a, stuck.clone());
+    near.put(near_end);
+    far.put(far_end);
+    let server = domain(
+        Settings {
+            reopen: false,
+            ..settings.clone()
+        },
+        far.clone(),
+    );
+    let client = domain(settings, near.clone());
+    let (server, client) = (
+        server.broker("server").unwrap(),
+        client.broker("client").unwrap(),
+    );
+    let _bound = server.listen(&at("link://cable")).unwrap();
+    let (_first, mut stood_still) = meet(&server, &client, 1);
+    stuck.store(true, Ordering::SeqCst);
+    let lost = stood_still.read_timeout(&mut [0], LIMIT).unwrap_err();
+    assert!(
+        matches!(lost, channel::ReadError::PeerLost { .. }),
+        "{lost:?}"
+    );
+    let _cable = Cable::between(&near, &far);
+    let (mut ours, mut theirs) = meet(&server, &client, 2);
+    theirs.write_all(b"again").unwrap();
+    let mut got = [0; 5];
+    ours.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"again");
+    assert_eq!(near.opened().min(2), 2);
 }
