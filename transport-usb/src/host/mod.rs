@@ -67,7 +67,11 @@ fn place(endpoint: &Endpoint) -> Result<Place, PlaceError> {
     Ok(Place {
         key: address.key(),
         settings: match &address.plain {
-            None => crate::ours::settings(address.keep_alive),
+            // It is the host that begins sessions, also after a transfer that hangs.
+            None => Settings {
+                reopen: true,
+                ..crate::ours::settings(address.keep_alive)
+            },
             Some(_) => Settings {
                 line: address.line(),
                 ..Settings::default()
