@@ -12,10 +12,6 @@ mod read;
 mod rule;
 mod seen;
 #[allow(unsafe_code, reason = "libusb's asynchronous interface is C")]
-#[allow(
-    unsafe_code,
-    reason = "libusb's asynchronous transfers have no safe form"
-)]
 mod transfers;
 mod watch;
 
