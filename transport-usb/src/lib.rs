@@ -7,7 +7,10 @@ pub mod gadget;
 #[cfg(all(unix, feature = "host"))]
 mod host;
 mod link;
-#[allow(dead_code, reason = "the two ends use it")]
+#[cfg_attr(
+    not(any(feature = "host", feature = "gadget")),
+    allow(dead_code, reason = "for the two ends")
+)]
 mod ours;
 mod sequence;
 
