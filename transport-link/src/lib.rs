@@ -4,15 +4,16 @@
 //!
 //! [`LinkTransport::new`] takes the schemes and a function that says what an endpoint stands for: a [`Place`], which
 //! is a device's name, its [`Settings`], and the [`Device`] that opens a [`Link`]. A link over file descriptors is
-//! [`Descriptor`], on which the driver sleeps itself; one that can only be read and written with blocking calls is
+//! [`Descriptor`], on which the driver sleeps itself; one that has a single descriptor for all its news (an epoll, an
+//! eventfd) says so by [`Descriptors::News`]; one that can only be read and written with blocking calls is
 //! [`Halves`], at the price of two threads. Both ends need the same [`Settings::noise`]; all else may differ.
 //!
 //! # A device's driver
 //!
 //! All who dial a device, and the one broker that may listen at it, share one thread. It opens the device when it is
 //! needed, moves bytes, and closes it a quarter of a second after its last user is gone, unless somebody
-//! [holds](LinkTransport::hold) it. An absent device is tried again every [`RETRY`]; whoever dials it waits, as long as
-//! its own time limit allows. An error that does not pass by itself (no permission, busy) is told at once. When a link
+//! [holds](LinkTransport::hold) it. An absent device is tried again every [`RETRY`], or when it has
+//! [news](Device::news); whoever dials it waits, as long as its own time limit allows. An error that does not pass by itself (no permission, busy) is told at once. When a link
 //! breaks, all its channels end in `PeerLost`; the next session serves the same listener.
 //!
 //! A driver that found nothing to do looks on for some microseconds before it sleeps, if that was worth it the last
