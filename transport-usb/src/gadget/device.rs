@@ -38,7 +38,7 @@ impl Gadget {
             None => ours::queue(),
             Some(plain) => Queue {
                 ends: plain.ends,
-                ..ours::queue()
+                ..Queue::default()
             },
         }
     }
