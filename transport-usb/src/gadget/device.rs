@@ -8,6 +8,7 @@ use transport_link::{Device, Link};
 
 use super::address::Address;
 use super::ep0::Session;
+use super::gadgets::Gadgets;
 use super::prepared;
 use super::session::{Endpoints, Pair};
 use super::setup::Registered;
@@ -17,6 +18,8 @@ use crate::ours;
 /// A gadget, which appears at the USB device controller when it is first opened, and disappears when it is dropped.
 pub(super) struct Gadget {
     address: Address,
+    /// Where it is one of.
+    gadgets: Gadgets,
     up: Option<Up>,
 }
 
@@ -29,8 +32,12 @@ struct Up {
 }
 
 impl Gadget {
-    pub(super) fn new(address: Address) -> Gadget {
-        Gadget { address, up: None }
+    pub(super) fn new(address: Address, gadgets: Gadgets) -> Gadget {
+        Gadget {
+            address,
+            gadgets,
+            up: None,
+        }
     }
 
     fn queue(&self) -> Queue {
@@ -47,7 +54,7 @@ impl Gadget {
     fn begun(&mut self) -> io::Result<(Arc<Endpoints>, Session)> {
         let up = match &mut self.up {
             Some(up) => up,
-            none => none.insert(Up::new(&self.address)?),
+            none => none.insert(Up::new(&self.address, &self.gadgets)?),
         };
         if let Err(error) = up.ends.ep0.look() {
             // Somebody has taken the file system away.
@@ -83,11 +90,11 @@ impl Device for Gadget {
 }
 
 impl Up {
-    fn new(address: &Address) -> io::Result<Up> {
+    fn new(address: &Address, gadgets: &Gadgets) -> io::Result<Up> {
         let (ends, registered) = match &address.ffs {
             Some(path) => (prepared::open(address, path)?, None),
             None => {
-                let (ends, registered) = Registered::new(address)?;
+                let (ends, registered) = Registered::new(address, gadgets)?;
                 (ends, Some(registered))
             }
         };

@@ -11,6 +11,7 @@ mod configfs;
 mod device;
 mod ep0;
 mod functionfs;
+mod gadgets;
 mod lock;
 mod prepared;
 mod session;
@@ -24,27 +25,31 @@ use transport_link::{Hold, LinkTransport, Place};
 use crate::ours;
 use address::Address;
 use device::Gadget;
+use gadgets::Gadgets;
 
 /// The transport `usb-gadget:`, to be added to a [`Domain`](channel::Domain). The [module](self)'s documentation says what stands in its
 /// endpoints.
 ///
 /// Cheap to clone; clones share the gadgets.
 #[derive(Clone, Debug)]
-pub struct UsbGadget(LinkTransport);
+pub struct UsbGadget(LinkTransport, Gadgets);
 
 impl UsbGadget {
     /// A transport for gadgets of this machine.
     pub fn new() -> UsbGadget {
-        UsbGadget(LinkTransport::new(["usb-gadget"], |endpoint| {
+        let gadgets = Gadgets::default();
+        let all = gadgets.clone();
+        let opener = move |endpoint: &Endpoint| {
             let address = Address::of(endpoint)?;
             let mut settings = ours::settings(address.keep_alive);
             settings.line = address.line();
             Ok(Place {
                 key: address.name.clone(),
                 settings,
-                device: Box::new(Gadget::new(address)),
+                device: Box::new(Gadget::new(address, gadgets.clone())),
             })
-        }))
+        };
+        UsbGadget(LinkTransport::new(["usb-gadget"], opener), all)
     }
 
     /// Keeps a gadget plugged in until the value is dropped, also while nobody here uses it: it neither disappears
@@ -54,6 +59,16 @@ impl UsbGadget {
     /// The endpoint stands for nothing, or the gadget is in use with other settings.
     pub fn hold(&self, at: &Endpoint) -> Result<Hold, ListenError> {
         self.0.hold(at)
+    }
+
+    /// Takes the gadgets of this value, and of its clones, away: for the end of a program, also one that is
+    /// interrupted. Without it a gadget is taken away a quarter of a second after its last user is gone, which is too
+    /// late for a program that ends before; what it leaves, the next one takes away.
+    ///
+    /// Channels that are open are lost; none is opened any more. Blocks for some ten milliseconds, or until a gadget is
+    /// set up, if one just is. Gadgets that somebody else has prepared are none of its business.
+    pub fn close(&self) {
+        self.1.close();
     }
 }
 

@@ -2,28 +2,36 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
-use usb_gadget::{Class, Config, RegGadget, Strings};
+use usb_gadget::{Class, Config, Strings};
 
 use super::address::Address;
 use super::configfs::{Tree, unsupported};
+use super::gadgets::{Gadgets, Slot};
 use super::session::Endpoints;
 use super::{functionfs, lock, udc};
 
 /// A gadget that is bound to a controller until this is dropped. The files of its FunctionFS should be closed before.
 pub(super) struct Registered {
-    gadget: Option<RegGadget>,
+    slot: Arc<Slot>,
     /// The gadget's directory, locked: the owner lives.
     _owned: File,
 }
 
 impl Registered {
-    /// Sets the gadget up and binds it. What owners left that were killed is taken away before.
+    /// Sets the gadget up, as one of those, and binds it. What owners left that were killed is taken away before.
     ///
     /// # Errors
     /// `Unsupported`, `PermissionDenied`, `ResourceBusy` (the controller is another gadget's), `AddrInUse` (a living
     /// process has this gadget): what is wrong, and what to do.
-    pub(super) fn new(address: &Address) -> io::Result<(Endpoints, Registered)> {
+    pub(super) fn new(address: &Address, gadgets: &Gadgets) -> io::Result<(Endpoints, Registered)> {
+        let mut all = gadgets.all();
+        let Some(all) = &mut *all else {
+            return Err(io::Error::other(
+                "the gadgets of this program were closed for its end",
+            ));
+        };
         let controllers = udc::all()?;
         let tree = Tree::find()?;
         let _turn = tree.turn()?;
@@ -40,11 +48,11 @@ impl Registered {
         let owned = tree.gadget(&name)?;
         lock::take(&owned, &format!("the gadget `{name}`"))?;
         let registered = Registered {
-            gadget: Some(gadget),
+            slot: Slot::new(gadget, all),
             _owned: owned,
         };
         let ends = functionfs::open(address, &function.ffs_dir()?).map_err(functionfs::not_open)?;
-        if let Some(gadget) = &registered.gadget
+        if let Some(gadget) = &*registered.slot.gadget()
             && let Err(error) = gadget.bind(Some(udc))
         {
             // Somebody may have been faster.
@@ -58,12 +66,7 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        if let Some(gadget) = self.gadget.take() {
-            let name = gadget.name().to_owned();
-            if let Err(error) = gadget.remove() {
-                tracing::warn!(target: "transport_usb", gadget = ?name, %error, "the gadget could not be taken away");
-            }
-        }
+        self.slot.take_away();
     }
 }
 
