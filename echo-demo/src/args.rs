@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use channel::Endpoint;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-pub use commands::{Bench, Certs, Line, List, Load, Serve, Style, Test};
+pub use commands::{Bench, Certs, Line, List, Load, Serve, Style, Test, Usb};
 use message_queue::DEFAULT_MAX_MESSAGE;
 
 use crate::error::Result;
@@ -43,6 +43,8 @@ Examples:
   echo-demo test --transport serial --baud 115200 --damage 1/10000
                                         over a slow and bad serial line, made for the test
   echo-demo line                        such a line for two terminals
+  echo-demo serve --transport usb       a USB device that serves (Linux with a device controller)
+  echo-demo --transport usb             its host: finds the device, and runs the formal test
   echo-demo client -e 'pipe://?run=ssh%20box%20echo-demo%20serve%20-e%20pipe://'
                                         through ssh; the server is started there
   echo-demo load --transport mem,tcp --clients 200 --bytes 1MiB
@@ -61,8 +63,9 @@ pub struct Common {
     ///
     /// Written SCHEME://AUTHORITY/BROKER?OPTIONS, as in tcp://127.0.0.1:7000/echo; tcp+plain:// is a
     /// bare stream that any program can speak; shm://NAME is shared memory, between processes of one
-    /// machine; serial:///dev/ttyUSB0?baud=115200 is this end of a serial line; pipe:// is, for `serve`, standard
-    /// input and output, and 'pipe://?run=COMMAND' those of a command that serves so. In memory (mem://NAME), and at
+    /// machine; serial:///dev/ttyUSB0?baud=115200 is this end of a serial line; usb:// is any USB device that serves,
+    /// usb://VID:PID?serial=NUMBER this one, and usb-gadget://NAME makes this machine a device; pipe:// is, for
+    /// `serve`, standard input and output, and 'pipe://?run=COMMAND' those of a command that serves so. In memory (mem://NAME), and at
     /// a network port 0, which means any free one, nobody else can be: there a client brings its own server.
     /// `serve` and `load` take several.
     #[arg(
@@ -74,7 +77,7 @@ pub struct Common {
     )]
     pub endpoints: Vec<Endpoint>,
 
-    /// Only what to talk over: mem, shm, serial, pipe (these three: Linux), tcp, tls, tcp+plain, tls+plain
+    /// Only what to talk over: mem, shm, serial, pipe (these three: Linux), usb, tcp, tls, tcp+plain, tls+plain
     ///
     /// `test`, `load` and `bench` bring their own server and meet it at any free place. `serve` and
     /// `client` meet at the usual one: shm://echo, tcp://127.0.0.1:7000/echo,
@@ -83,6 +86,10 @@ pub struct Common {
     /// serial is a line that the command makes itself, of two pseudo-terminals; --baud and --damage make it slow and
     /// bad. pipe is a pair of pipes; with --spawn, and for `serve`, the server's standard input and output. `client`
     /// brings its own server there.
+    ///
+    /// usb is, for `serve`, a gadget: this machine as a device. All others look for a device that serves; if there is
+    /// none, and this machine has a device controller (wired to one of its own ports), `test`, `load` and `bench` are
+    /// both.
     #[arg(
         long = "transport",
         short,
@@ -173,10 +180,13 @@ pub enum Command {
     Load(Load),
     /// Measure round trips and throughput
     Bench(Bench),
-    /// Who is there: the brokers of this user that listen in shared memory (Linux)
+    /// Who is there: the brokers of this user that listen in shared memory (Linux), and USB devices that serve
     ///
     /// Removes on the way what killed processes have left.
     List(List),
+    /// USB devices that serve: list them, watch them come and go, and let users open them
+    #[command(subcommand)]
+    Usb(Usb),
     /// A serial line without hardware: two devices for two terminals (Linux)
     ///
     /// Prints their paths, and is the line between them until Ctrl-C. --baud and --damage make it slow and bad.

@@ -49,7 +49,7 @@ pub enum Error {
     OneChannel { at: Endpoint, hint: &'static str },
 
     #[error(
-        "{at} is a bare line, on which nobody can tell the other end that a stream has ended, and the server would \
+        "{at} is a bare stream, on which nobody can tell the other end that a stream has ended, and the server would \
          wait for that: leave `+plain` out"
     )]
     Endless { at: Endpoint },
@@ -77,6 +77,9 @@ pub enum Error {
 
     #[error("cannot tell who is there: {0}")]
     List(io::Error),
+
+    #[error("cannot use USB: {0}")]
+    Usb(io::Error),
 
     #[error("cannot write `{}`: {error}{}", .path.display(), hints::other_directory(.error))]
     Write { path: PathBuf, error: io::Error },

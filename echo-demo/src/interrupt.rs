@@ -1,30 +1,41 @@
-//! Ctrl-C, where something is to be removed before: a process that it ends drops nothing.
+//! Ctrl-C, where something is to be done before: a process that it ends drops nothing.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, Once};
 
 /// What the shell makes of a process that Ctrl-C has ended.
 const STATUS: i32 = 130;
 
-static LEFT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+type Farewell = Box<dyn FnOnce() + Send>;
+
+static FAREWELLS: Mutex<Vec<Farewell>> = Mutex::new(Vec::new());
 static HANDLER: Once = Once::new();
 
-/// From now on these files and empty directories are removed, in this order, if the process is interrupted or told to
-/// end.
-pub fn remove<'a>(paths: impl IntoIterator<Item = &'a Path>) {
-    left().extend(paths.into_iter().map(Path::to_owned));
+/// From now on this is done first, in the order of the calls, if the process is interrupted or told to end.
+pub fn before_it(farewell: impl FnOnce() + Send + 'static) {
+    farewells().push(Box::new(farewell));
     HANDLER.call_once(|| {
         // Without a handler something is left behind, which does no harm.
         let _ = ctrlc::set_handler(|| {
-            for path in left().iter() {
-                let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
-            }
+            let farewells = std::mem::take(&mut *farewells());
+            farewells.into_iter().for_each(|farewell| farewell());
             std::process::exit(STATUS);
         });
     });
 }
 
-fn left() -> std::sync::MutexGuard<'static, Vec<PathBuf>> {
-    LEFT.lock().expect("nobody panics with it")
+/// From now on these files and empty directories are removed, in this order, if the process is interrupted or told to
+/// end.
+pub fn remove<'a>(paths: impl IntoIterator<Item = &'a Path>) {
+    for path in paths {
+        let path = path.to_owned();
+        before_it(move || {
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
+        });
+    }
+}
+
+fn farewells() -> std::sync::MutexGuard<'static, Vec<Farewell>> {
+    FAREWELLS.lock().expect("nobody panics with it")
 }

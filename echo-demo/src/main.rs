@@ -33,6 +33,7 @@ mod server;
 mod speech;
 #[cfg(test)]
 mod tests;
+mod usb;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
     };
     // What goes on in the background would end with the process, and what was sent last with it.
     let ended = ended.and_then(|()| Ok(channel::linger(Options::new().linger())?));
-    match ended {
+    let status = match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
@@ -64,7 +65,9 @@ fn main() -> ExitCode {
             let _ = channel::linger(Duration::from_secs(2));
             ExitCode::FAILURE
         }
-    }
+    };
+    place::usb::close_gadgets();
+    status
 }
 
 fn run(common: &Common, command: Command, output: Output) -> Result<()> {
@@ -85,6 +88,7 @@ fn run(common: &Common, command: Command, output: Output) -> Result<()> {
         }
         Command::Certs(args) => certs::run(&args, output),
         Command::List(args) => list::run(&args, output),
+        Command::Usb(command) => usb::run(&command, output),
         Command::Line(args) => line::run(&args, common.wire(), output),
         Command::Bench(args) => {
             let place = place(Role::Both { spawn: args.spawn })?;

@@ -6,6 +6,7 @@ mod limits;
 pub mod links;
 pub mod shared_memory;
 pub mod transports;
+pub mod usb;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -77,8 +78,10 @@ impl Place {
     pub fn new(common: &Common, role: Role) -> Result<Place> {
         let links = Arc::new(Links::default());
         let mut endpoints = common.endpoints.clone();
+        let alone = common.transports.len() == 1;
         for transport in &common.transports {
-            endpoints.push(transports::meet(transport, role, &links, common.wire())?);
+            let at = transports::meet(transport, alone, role, &links, common.wire())?;
+            endpoints.push(at);
         }
         if endpoints.is_empty() {
             endpoints.push(transports::USUAL.parse().expect("a test parses it"));
@@ -86,6 +89,7 @@ impl Place {
         if let Some(flag) = common.wire().given().filter(|_| !links.has_line()) {
             return Err(Error::OnlyOwnLine { flag });
         }
+        usb::leave_nothing_at(&endpoints);
         let mut options = Options::new();
         if let Some(capacity) = common.capacity.or_else(|| limits::fitting(&endpoints)) {
             options = options.with_capacity(capacity);
@@ -109,8 +113,13 @@ impl Place {
                 None => ServerRuns::Spawned,
                 Some(at) => return Err(Error::NoSecondProcess { at: at.clone() }),
             },
-            // Whoever is given a transport alone takes a place where nobody is.
-            Role::Both { .. } if !common.transports.is_empty() => ServerRuns::Here,
+            // Whoever is given a transport alone takes a place where nobody is, unless it found a device.
+            Role::Both { .. } if !common.transports.is_empty() => {
+                match place.endpoints.iter().any(usb::is_elsewhere) {
+                    true => ServerRuns::Elsewhere,
+                    false => ServerRuns::Here,
+                }
+            }
             _ if place.endpoints.iter().any(brought) => ServerRuns::Here,
             _ => ServerRuns::Elsewhere,
         };
@@ -188,10 +197,15 @@ impl Place {
 
     /// The same place for clients of a server that listens there, in the order of the endpoints.
     pub fn found(&self, bound: &[Endpoint]) -> Result<Place> {
-        self.map(|i, at| match self.links.across(at) {
+        self.map(|i, at| match self.across(at) {
             Some(clients) => Ok(clients),
             None => at.clone().with_authority(bound[i].authority()),
         })
+    }
+
+    /// Where clients reach a server that listens at this end of a link of two ends.
+    fn across(&self, server: &Endpoint) -> Option<Endpoint> {
+        self.links.across(server).or_else(|| usb::across(server))
     }
 
     fn map(

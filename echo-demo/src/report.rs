@@ -135,6 +135,11 @@ impl Lines {
         let _ = writeln!(self.0, "{line}");
     }
 
+    /// All lines of another text.
+    pub fn all(&mut self, text: Lines) {
+        self.0 += &text.0;
+    }
+
     /// The last line: passed, or what was wrong.
     pub fn verdict(&mut self, failure: Option<&str>) {
         match failure {

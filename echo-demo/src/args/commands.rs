@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::values;
 use crate::human;
@@ -48,6 +48,24 @@ pub struct List {
     /// The runtime directory, as in ?dir= of an endpoint [default: this user's]
     #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Usb {
+    /// The devices that serve: their endpoints and serial numbers
+    List,
+    /// Tell when a device that serves comes, and when it goes
+    Watch {
+        /// End after this many events, instead of never
+        #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u64).range(1..))]
+        count: Option<u64>,
+    },
+    /// Print the udev rule that lets users open devices (Linux)
+    Rule {
+        /// The device's vendor and product, as in 1d6b:0104 [default: every device that serves]
+        #[arg(value_name = "VID:PID", value_parser = values::usb_id)]
+        device: Option<(u16, u16)>,
+    },
 }
 
 #[derive(Debug, Args)]

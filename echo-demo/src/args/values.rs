@@ -51,3 +51,14 @@ pub fn bench_time(text: &str) -> Result<Duration, String> {
     }
     Ok(time)
 }
+
+/// `1d6b:0104`: vendor and product of a USB device.
+pub fn usb_id(text: &str) -> Result<(u16, u16), String> {
+    let id = |digits: &str| {
+        let hex = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        hex.then(|| u16::from_str_radix(digits, 16).ok()).flatten()
+    };
+    let ids = text.split_once(':');
+    let ids = ids.and_then(|(vendor, product)| Some((id(vendor)?, id(product)?)));
+    ids.ok_or_else(|| "write four hexadecimal digits each, as in 1d6b:0104".into())
+}

@@ -7,9 +7,17 @@ use channel::{BrokerError, ConnectError, DialError, Endpoint, EndpointError, Lis
 use crate::place::links::{self, PIPE, SERIAL};
 use crate::place::shared_memory;
 use crate::place::transports::{is_about_certificates, is_about_tls, shared};
+use crate::place::usb;
 
 /// How to get certificates.
 const CERTS: &str = "; `echo-demo certs DIR` makes some to try with, and prints how to use them";
+
+/// Without USB.
+const NO_CABLE: &str = "; `lab/echo` runs this in a virtual machine that has both ends of a cable";
+
+/// What was tried with a gadget of this process.
+const OTHER_MACHINE: &str = "; this process is the device, and its cable leads to another machine, or nowhere: run \
+    `echo-demo serve --transport usb` here, and `echo-demo --transport usb` there.";
 
 /// About a file that could not be written.
 pub fn other_directory(error: &io::Error) -> &'static str {
@@ -36,6 +44,12 @@ fn other_scheme(scheme: &str) -> &'static str {
         SERIAL | PIPE => {
             "; serial lines and pipes are for Linux alone: pick another one with --endpoint SCHEME://..."
         }
+        usb::HOST | usb::GADGET if !cfg!(feature = "usb") => {
+            "; this build has no USB: build it with `--features usb`, or pick another one"
+        }
+        usb::GADGET => {
+            "; USB gadgets are for Linux alone: pick another one with --endpoint SCHEME://..."
+        }
         _ => "; pick one of them with --endpoint SCHEME://...",
     }
 }
@@ -45,13 +59,23 @@ pub fn where_then(error: &ListenError, at: &Endpoint) -> &'static str {
         ListenError::UnknownScheme { scheme, .. } => other_scheme(scheme),
         ListenError::NameTaken { .. } => "; `echo-demo list` shows all names that are taken",
         ListenError::Endpoint(error) => which_port(error),
-        ListenError::Taken(_) if matches!(at.scheme(), SERIAL | PIPE) => {
+        ListenError::Taken(_) if matches!(at.scheme(), SERIAL | PIPE | usb::HOST | usb::GADGET) => {
             "; one server listens at this end: give it this endpoint once"
         }
         ListenError::Taken(_) => "; take another port, or port 0 for any free one",
         ListenError::Io(error) if is_about_certificates(error) => CERTS,
+        ListenError::Unsupported(_) | ListenError::Io(_) if at.scheme() == usb::GADGET => {
+            "; this end can be the host as well: `echo-demo client --transport usb` for a server on a device"
+        }
         // It says what to do itself.
-        ListenError::Io(_) if matches!(at.scheme(), shared_memory::SCHEME | SERIAL | PIPE) => "",
+        ListenError::Io(_)
+            if matches!(
+                at.scheme(),
+                shared_memory::SCHEME | SERIAL | PIPE | usb::HOST
+            ) =>
+        {
+            ""
+        }
         ListenError::Io(error) => match error.kind() {
             io::ErrorKind::PermissionDenied => {
                 "; ports below 1024 are the system's: take a higher one"
@@ -116,6 +140,9 @@ fn no_way_there(error: &io::Error, at: &Endpoint) -> String {
         return "; give fewer --clients".into();
     }
     match error.kind() {
+        io::ErrorKind::Unsupported if at.scheme() == usb::HOST && usb::devices().is_err() => {
+            NO_CABLE.into()
+        }
         io::ErrorKind::ConnectionRefused => start_it(at),
         // The address or the way there is wrong, and the error says what to check.
         _ => String::new(),
@@ -149,6 +176,19 @@ fn is_it_running_with(more: &str, at: &Endpoint) -> String {
             );
         }
         PIPE => return format!("; does the command run {serves}`{more}?"),
+        usb::HOST if usb::is_own(at) => return OTHER_MACHINE.into(),
+        usb::HOST => {
+            return format!(
+                "; is `echo-demo serve --transport usb{plain}` running on the device{more}, and its cable plugged in here? \
+                 `echo-demo usb list` shows what is plugged in."
+            );
+        }
+        usb::GADGET => {
+            return format!(
+                "; is `echo-demo serve --endpoint {}` running on the host{more}, and the cable plugged in there?",
+                usb::across(at).map_or_else(|| "usb://".into(), |at| at.to_string())
+            );
+        }
         _ => {}
     }
     let at = shared(at);

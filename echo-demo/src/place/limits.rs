@@ -1,17 +1,17 @@
 //! What the endpoints of a place cannot do: most are fast, for many channels, and tell the ends of streams; not so all
-//! serial lines and pipes.
+//! serial lines, pipes and USB.
 
 use channel::{Endpoint, Options};
 
 use super::links::{self, Crossed};
-use super::{Place, transports};
+use super::{Place, transports, usb};
 use crate::error::{Error, Result};
 
 impl Place {
     /// What clients of a server that listens there are to be given, in the order of the endpoints.
     pub fn for_clients(&self, bound: &[Endpoint]) -> Vec<String> {
         let ends = self.endpoints.iter().zip(bound);
-        let ends = ends.map(|(at, bound)| self.links.across(at).unwrap_or_else(|| bound.clone()));
+        let ends = ends.map(|(at, bound)| self.across(at).unwrap_or_else(|| bound.clone()));
         ends.map(|at| transports::shared(&at).to_string()).collect()
     }
 
@@ -22,13 +22,14 @@ impl Place {
 
     /// What there is to tell before anybody is met: which devices are waited for.
     pub fn notes(&self) -> Vec<String> {
-        let absent = self.endpoints.iter().filter_map(links::absent);
-        absent
-            .map(|device| {
+        let absent = self.endpoints.iter().filter_map(|at| {
+            let device = links::absent(at).map(|device| {
                 let device = device.display();
                 format!("there is no device {device}: waiting for it to be plugged in")
-            })
-            .collect()
+            });
+            device.or_else(|| usb::absent(at))
+        });
+        absent.collect()
     }
 
     /// About how many bytes a second can be sent, if it is known to be few.

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use channel::Endpoint;
 use serde::Serialize;
 
+use super::usb;
 use crate::args::{Command, Common};
 use crate::report::Lines;
 
@@ -42,12 +43,12 @@ pub fn rate(endpoint: &Endpoint) -> Option<u64> {
 
 /// Whether it is a stream of bytes for one channel at a time.
 pub fn is_bare(endpoint: &Endpoint) -> bool {
-    endpoint.is_plain() && matches!(endpoint.scheme(), SERIAL | PIPE)
+    endpoint.is_plain() && (endpoint.scheme() == PIPE || is_endless(endpoint))
 }
 
 /// Whether nobody can tell the other end that a stream has ended.
 pub fn is_endless(endpoint: &Endpoint) -> bool {
-    endpoint.is_plain() && endpoint.scheme() == SERIAL
+    endpoint.is_plain() && matches!(endpoint.scheme(), SERIAL | usb::HOST | usb::GADGET)
 }
 
 /// Whether it is this process's own standard input and output.

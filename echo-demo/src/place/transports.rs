@@ -8,6 +8,7 @@ use transport_tcp::{Credentials, CredentialsError, Pem, Tcp, Tls, TlsError};
 use super::Role;
 use super::links::{Links, PIPE, SERIAL, Wire};
 use super::shared_memory;
+use super::usb;
 
 /// The endpoint unless another one is asked for.
 pub const USUAL: &str = "mem://echo";
@@ -22,6 +23,7 @@ pub fn domain(links: &Links) -> Domain {
     domain.add(Tcp::new());
     domain.add(Tls::from_options());
     links.add_to(&domain);
+    usb::add_to(&domain);
     domain
 }
 
@@ -36,9 +38,10 @@ pub fn parse(transport: &str) -> Result<Endpoint, String> {
     endpoint.map_err(|error: EndpointError| error.to_string())
 }
 
-/// Where a transport that was asked for is to be tried.
+/// Where a transport that was asked for is to be tried; `alone`: no other one was.
 pub fn meet(
     transport: &Endpoint,
+    alone: bool,
     role: Role,
     links: &Links,
     wire: Wire,
@@ -50,6 +53,9 @@ pub fn meet(
     }
     if let Some(own) = links.lay(transport, wire)? {
         return Ok(own);
+    }
+    if let Some(at) = usb::meet(transport, role, alone) {
+        return Ok(at);
     }
     Ok(match role {
         Role::Both { .. } => fresh(transport),

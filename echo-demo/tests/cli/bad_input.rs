@@ -119,6 +119,8 @@ fn bad_input_is_told_with_what_to_do_next() {
             "a directory that can be written",
         ),
         (&["certs"], 2, "<DIR>"),
+        (&["usb"], 2, "rule"),
+        (&["usb", "rule", "1d6b:10"], 2, "as in 1d6b:0104"),
         (
             &["test", "-e", "tcp+plain://127.0.0.1:0?port=9", "-p", "8"],
             1,

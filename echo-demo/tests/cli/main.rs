@@ -9,6 +9,8 @@ mod plain;
 #[cfg(target_os = "linux")]
 mod shared_memory;
 mod tls;
+#[cfg(feature = "usb")]
+mod usb;
 
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
