@@ -5,6 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 use rusb::{Context, Device, Hotplug, HotplugBuilder, Registration, UsbContext};
 
@@ -17,6 +19,10 @@ const NO_USB: &str = "this machine has no USB that programs may use, or not now:
                       /dev/bus/usb, which needs a kernel with USB and, in a container, that directory passed in \
                       (`--device /dev/bus/usb`)";
 
+/// A context is kept so long at least: where it never knows all devices, new ones are not made all the time.
+#[cfg(target_os = "linux")]
+const LASTS: Duration = Duration::from_secs(1);
+
 /// A libusb context of one's own.
 ///
 /// Events are handled by [`note`](Bus::note), and by whoever uses a device that was opened: all on one thread.
@@ -26,6 +32,8 @@ pub(super) struct Bus {
     hotplug: Option<Registration<Context>>,
     arrived: Arc<AtomicBool>,
     events: OwnedFd,
+    #[cfg(target_os = "linux")]
+    begun: Instant,
 }
 
 impl Bus {
@@ -46,6 +54,8 @@ impl Bus {
             events: events(&context)?,
             hotplug: hotplug.ok(),
             arrived,
+            #[cfg(target_os = "linux")]
+            begun: Instant::now(),
             context,
         })
     }
@@ -89,6 +99,32 @@ impl Bus {
             Some((device, seen))
         });
         Ok(found.collect())
+    }
+}
+
+impl Bus {
+    /// Whether the system has other devices than libusb knows of, which it hears by events that do not reach every
+    /// container: then another one is needed, which looks by itself.
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_stale(&self) -> bool {
+        if self.begun.elapsed() < LASTS {
+            return false;
+        }
+        let Ok(devices) = self.context.devices() else {
+            return true;
+        };
+        let known = devices
+            .iter()
+            .filter_map(|device| Some((path(&device)?, device.address())));
+        let mut known: Vec<(String, u8)> = known.collect();
+        known.sort();
+        super::read::present().is_some_and(|present| present != known)
+    }
+
+    /// Elsewhere libusb looks by itself.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn is_stale(&self) -> bool {
+        false
     }
 }
 

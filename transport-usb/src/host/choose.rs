@@ -1,7 +1,7 @@
 //! Which of the devices that are plugged in an address means, and which endpoints of it.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::io;
 

@@ -94,7 +94,12 @@ impl Device for UsbDevice {
             }
             Err(Failed::Absent) => {
                 self.unready = None;
-                Err(absent(&self.address))
+                let absent = absent(&self.address);
+                if bus.is_stale() {
+                    // The next attempt has another one.
+                    return Err(absent);
+                }
+                Err(absent)
             }
             Err(Failed::Unready(error)) if self.is_patient() => {
                 self.unready.get_or_insert_with(Instant::now);

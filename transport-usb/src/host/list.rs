@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use channel::Endpoint;
+use channel::{Endpoint, EndpointError};
 
 use super::bus::Bus;
 use super::descriptors::Interface;
@@ -160,7 +160,7 @@ fn list(bus: &Bus, wanted: impl Fn((u16, u16)) -> bool) -> io::Result<Vec<Device
 pub(super) fn describe(seen: &[Seen]) -> Vec<DeviceInfo> {
     let has_twin = |one: &Seen| {
         let same = |other: &&Seen| other.ids == one.ids && other.serial == one.serial;
-        one.serial.is_none() || seen.iter().filter(same).count() > 1
+        seen.iter().filter(same).count() > 1
     };
     seen.iter()
         .flat_map(|one| {
@@ -219,23 +219,102 @@ impl DeviceInfo {
     /// is found again wherever it is plugged in, or by its path where that is not enough. One that does not run
     /// our gadget has a plain endpoint.
     pub fn endpoint(&self) -> Endpoint {
-        let named = || {
-            let mut endpoint = Endpoint::new("usb", &format!("{:04x}:{:04x}", self.vid, self.pid))?;
-            if let Some(serial) = &self.serial {
-                endpoint = endpoint.with_option("serial", serial)?;
+        let serial = self.serial.as_deref();
+        self.by(serial, serial.is_none() || self.has_twin)
+            // A serial number of 126 characters, all escaped, is too long for an endpoint.
+            .or_else(|_| self.by(None, true))
+            .expect("numbers and a path make an endpoint")
+    }
+
+    fn by(&self, serial: Option<&str>, path: bool) -> Result<Endpoint, EndpointError> {
+        let mut endpoint = Endpoint::new("usb", &format!("{:04x}:{:04x}", self.vid, self.pid))?;
+        if let Some(serial) = serial {
+            endpoint = endpoint.with_option("serial", serial)?;
+        }
+        if path {
+            endpoint = endpoint.with_option("path", &self.path)?;
+        }
+        match &self.gadget {
+            None => Ok(endpoint.plain()),
+            Some(gadget) if self.has_more => {
+                endpoint.with_option("interface", &gadget.interface.to_string())
             }
-            if self.has_twin {
-                endpoint = endpoint.with_option("path", &self.path)?;
-            }
-            Ok::<_, channel::EndpointError>(match &self.gadget {
-                None => endpoint.plain(),
-                Some(gadget) if self.has_more => {
-                    endpoint.with_option("interface", &gadget.interface.to_string())?
-                }
-                Some(_) => endpoint,
-            })
+            Some(_) => Ok(endpoint),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::address::Address;
+    use crate::host::choose::choose;
+    use crate::host::choose::tests::{OURS, PAIR, device, good};
+
+    #[test]
+    fn the_endpoint_of_each_means_it_alone() {
+        let part = |name| (OURS, Some(name), PAIR);
+        let seen = [
+            good("1-1", "a b"),
+            good("1-2", "twin"),
+            good("1-3", "twin"),
+            device("2-1", None, &[part("channel-link")]),
+            device(
+                "2-2",
+                Some("more"),
+                &[part("channel-link x"), part("channel-link y")],
+            ),
+        ];
+        let all = describe(&seen);
+        let endpoints: Vec<String> = all
+            .iter()
+            .map(|device| device.endpoint().to_string())
+            .collect();
+        assert_eq!(
+            endpoints,
+            [
+                "usb://1d6b:0104?serial=a%20b",
+                "usb://1d6b:0104?path=1-2&serial=twin",
+                "usb://1d6b:0104?path=1-3&serial=twin",
+                "usb://1d6b:0104?path=2-1",
+                "usb://1d6b:0104?interface=0&serial=more",
+                "usb://1d6b:0104?interface=1&serial=more",
+            ]
+        );
+        for device in &all {
+            let pick = choose(&seen, &Address::of(&device.endpoint()).unwrap(), true).unwrap();
+            assert_eq!(seen[pick.device].path, device.path);
+            assert_eq!(
+                Some(pick.interface),
+                device.gadget.as_ref().map(|g| g.interface)
+            );
+        }
+        let names: Vec<&str> = all
+            .iter()
+            .map(|d| d.gadget.as_ref().unwrap().name.as_str())
+            .collect();
+        assert_eq!(names, ["camera", "camera", "camera", "", "x", "y"]);
+    }
+
+    #[test]
+    fn a_device_of_somebody_else_has_a_plain_endpoint() {
+        let seen = device("1-1", Some("7"), &[([8, 6, 80], None, PAIR)]);
+        let [info] = &describe(&[seen])[..] else {
+            panic!("one device");
         };
-        // A serial number has 126 characters at most.
-        named().expect("an endpoint takes a serial number and a path")
+        assert_eq!(info.gadget, None);
+        assert_eq!(
+            info.endpoint().to_string(),
+            "usb+plain://1d6b:0104?serial=7"
+        );
+    }
+
+    #[test]
+    fn a_serial_number_that_is_too_long_for_an_endpoint_gives_way_to_the_path() {
+        for (serial, option) in [("a", "serial"), ("\u{fffd}", "path")] {
+            let serial = serial.repeat(126);
+            let endpoint = describe(&[good("1-1.1.1.1.1.1", &serial)])[0].endpoint();
+            assert_eq!(endpoint.options().next().unwrap().0, option);
+        }
     }
 }

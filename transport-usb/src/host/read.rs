@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "linux"))]
 pub(super) use from_device::read;
 #[cfg(target_os = "linux")]
-pub(super) use from_system::read;
+pub(super) use from_system::{present, read};
 
 /// A device may say anything, and what it says is printed on terminals.
 fn clean(text: &str) -> String {
@@ -27,6 +27,9 @@ mod from_system {
     use crate::host::list::Speed;
     use crate::host::seen::Seen;
 
+    /// Where the system shows its devices.
+    const ALL: &str = "/sys/bus/usb/devices";
+
     /// A device's own descriptor, before its configurations.
     const OWN: usize = 18;
 
@@ -36,7 +39,7 @@ mod from_system {
         ids: (u16, u16),
         path: String,
     ) -> Option<Seen> {
-        let all = Path::new("/sys/bus/usb/devices");
+        let all = Path::new(ALL);
         read_at(
             all,
             device.bus_number(),
@@ -45,6 +48,26 @@ mod from_system {
             ids,
             path,
         )
+    }
+
+    /// The paths of all devices, and their numbers on their buses, sorted; `None`: they cannot be had.
+    pub(in crate::host) fn present() -> Option<Vec<(String, u8)>> {
+        present_at(Path::new(ALL))
+    }
+
+    fn present_at(all: &Path) -> Option<Vec<(String, u8)>> {
+        let devices = all.read_dir().ok()?.flatten().filter_map(|folder| {
+            let name = folder.file_name().into_string().ok()?;
+            // Not a root hub, nor an interface.
+            if !name.contains('-') || name.contains(':') {
+                return None;
+            }
+            let number = fs::read_to_string(folder.path().join("devnum")).ok()?;
+            Some((name, number.trim().parse().ok()?))
+        });
+        let mut devices: Vec<(String, u8)> = devices.collect();
+        devices.sort();
+        Some(devices)
     }
 
     fn read_at(
@@ -136,6 +159,19 @@ mod from_system {
             assert!(seen.interfaces.unwrap().is_err());
             // Plugged in anew.
             assert_eq!(read_made(all.path(), 6), None);
+        }
+
+        #[test]
+        fn root_hubs_and_interfaces_are_no_devices() {
+            let all = tempfile::tempdir().unwrap();
+            assert_eq!(present_at(&all.path().join("none")), None);
+            for (name, number) in [("2-1.4", "7\n"), ("usb1", "1\n"), ("1-1", "2\n")] {
+                fs::create_dir(all.path().join(name)).unwrap();
+                fs::write(all.path().join(name).join("devnum"), number).unwrap();
+            }
+            fs::create_dir(all.path().join("1-1:1.0")).unwrap();
+            let devices = [("1-1".to_owned(), 2), ("2-1.4".to_owned(), 7)];
+            assert_eq!(present_at(all.path()).unwrap(), devices);
         }
     }
 }

@@ -11,8 +11,10 @@ use super::bus::Bus;
 use super::list::{DeviceInfo, UsbError, describe};
 use super::seen::Seen;
 
-/// Where libusb does not tell, it is looked so often.
+/// Where libusb does not tell, it is looked so often, ...
 const LOOK: Duration = Duration::from_millis(250);
+/// ... and where it does, so often: what it hears of does not reach every container.
+const LOOK_ANYWAY: Duration = Duration::from_secs(2);
 /// A device that has come is looked at so often until it is set up, ...
 const SOON: Duration = Duration::from_millis(10);
 /// ... and so long at most; later, when there are other news.
@@ -30,7 +32,8 @@ pub enum Event {
 
 /// Tells of devices that run our gadget, as they come and go; first of those that are there.
 ///
-/// One that is unplugged and plugged in again between two looks has left and arrived.
+/// What has happened between two calls is told by what came of it: a device that was unplugged and plugged in again has
+/// left and arrived, once.
 pub struct Watch {
     bus: Bus,
     known: Vec<DeviceInfo>,
@@ -86,6 +89,9 @@ impl Watch {
     /// Compares what is there with what was.
     fn look(&mut self) -> io::Result<()> {
         self.bus.note();
+        if self.bus.is_stale() {
+            self.bus = Bus::new()?;
+        }
         let seen: Vec<Seen> = self
             .bus
             .look(|_, _| true)?
@@ -112,16 +118,16 @@ impl Watch {
     fn sleep(&self, until: Option<Instant>) -> io::Result<()> {
         let now = Instant::now();
         let again = if self.unready.values().any(|since| now < *since + SETTLE) {
-            Some(now + SOON)
+            SOON
         } else if self.bus.tells() {
-            None
+            LOOK_ANYWAY
         } else {
-            Some(now + LOOK)
+            LOOK
         };
-        let until = [until, again].into_iter().flatten().min();
-        let left = until.map(|until| until.saturating_duration_since(now));
-        // More than the kernel can count is for ever.
-        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        let left = until.map_or(again, |until| {
+            until.saturating_duration_since(now).min(again)
+        });
+        let left = Timespec::try_from(left).ok();
         let mut events = [PollFd::from_borrowed_fd(self.bus.events(), PollFlags::IN)];
         match poll(&mut events, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -150,4 +156,29 @@ fn changes(before: &[DeviceInfo], now: &[DeviceInfo]) -> Vec<Event> {
 fn is_same(a: &DeviceInfo, b: &DeviceInfo) -> bool {
     let interface = |device: &DeviceInfo| device.gadget.as_ref().map(|gadget| gadget.interface);
     a.number == b.number && interface(a) == interface(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::choose::tests::good;
+
+    // shows T4
+    #[test]
+    fn what_has_changed_is_told() {
+        let mut plugged = good("1-2", "a");
+        let before = describe(&[plugged.clone(), good("1-3", "b")]);
+        assert_eq!(changes(&before, &before), []);
+        // Out, and in again.
+        plugged.number += 10;
+        let after = describe(&[plugged, good("1-3", "b"), good("2-1", "c")]);
+        let told = changes(&before, &after);
+        let of = |event: &Event| match event {
+            Event::Arrived(device) => format!("+{}", device.path),
+            Event::Left(device) => format!("-{}", device.path),
+        };
+        let told: Vec<String> = told.iter().map(of).collect();
+        assert_eq!(told, ["-1-2", "+1-2", "+2-1"]);
+        assert_eq!(changes(&after, &[]).len(), 3);
+    }
 }

@@ -4,13 +4,13 @@ use super::*;
 use crate::host::descriptors::{interfaces, tests::*};
 use crate::host::list::Speed;
 
-const OURS: [u8; 3] = [CLASS, SUBCLASS, PROTOCOL];
+pub(in crate::host) const OURS: [u8; 3] = [CLASS, SUBCLASS, PROTOCOL];
 
 /// An interface: class, name, endpoints (address, kind, packet).
-type Part<'a> = ([u8; 3], Option<&'a str>, &'a [(u8, u8, u16)]);
+pub(in crate::host) type Part<'a> = ([u8; 3], Option<&'a str>, &'a [(u8, u8, u16)]);
 
 /// A device with these interfaces.
-fn device(path: &str, serial: Option<&str>, parts: &[Part<'_>]) -> Seen {
+pub(in crate::host) fn device(path: &str, serial: Option<&str>, parts: &[Part<'_>]) -> Seen {
     let mut bytes = Vec::new();
     for (number, (class, name, endpoints)) in parts.iter().enumerate() {
         bytes.push(interface(number as u8, *class, name.map_or(0, |_| 9)));
@@ -27,8 +27,8 @@ fn device(path: &str, serial: Option<&str>, parts: &[Part<'_>]) -> Seen {
     }
     Seen {
         ids: (0x1d6b, 0x0104),
-        bus: 1,
-        number: 7,
+        bus: path.as_bytes()[0] - b'0',
+        number: path.as_bytes()[2],
         path: path.to_owned(),
         speed: Speed::High,
         serial: serial.map(str::to_owned),
@@ -38,9 +38,9 @@ fn device(path: &str, serial: Option<&str>, parts: &[Part<'_>]) -> Seen {
     }
 }
 
-const PAIR: &[(u8, u8, u16)] = &[(0x81, 2, 512), (0x02, 2, 512)];
+pub(in crate::host) const PAIR: &[(u8, u8, u16)] = &[(0x81, 2, 512), (0x02, 2, 512)];
 
-fn good(path: &str, serial: &str) -> Seen {
+pub(in crate::host) fn good(path: &str, serial: &str) -> Seen {
     device(
         path,
         Some(serial),
