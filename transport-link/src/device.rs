@@ -24,6 +24,16 @@ pub trait Device: Send {
     fn news(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
         None
     }
+
+    /// Nobody uses the device any more: what it keeps from one link to the next is given back, before another driver
+    /// can have it. It may be opened again.
+    fn close(&mut self) {}
+
+    /// Whether a process that [lingers](channel::linger) waits for [`close`](Device::close), once nobody listens at
+    /// the device or dials it any more: for one that would leave something behind in the system. Asked once.
+    fn lingers(&self) -> bool {
+        false
+    }
 }
 
 /// A device that is a link given in code: opened once. It is over when it breaks, when nobody has used it for a

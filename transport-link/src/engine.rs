@@ -75,6 +75,7 @@ impl<L: Load> Engine<L> {
         }
         self.load.link_down();
         self.shared.close();
+        self.shared.desk().lingering = None;
         tracing::debug!(target: "transport_link", link = %self.shared.name, "nobody uses the link: end");
     }
 
@@ -139,6 +140,7 @@ impl<L: Load> Engine<L> {
         if self.line.take().is_some() {
             self.load.link_down();
         }
+        let _ = catch_unwind(AssertUnwindSafe(|| self.device.close()));
         self.seat.leave()
     }
 

@@ -43,6 +43,7 @@ impl Registry {
             }
             Entry::Vacant(vacant) => {
                 let shared = Shared::new(vacant.key());
+                shared.desk().lingers = device.lingers();
                 let seat = Seat {
                     registry: Arc::downgrade(self),
                     shared: shared.clone(),
@@ -67,7 +68,7 @@ impl Registry {
             }
         };
         // Under the lock: a driver that nobody uses may end at any time.
-        shared.desk().users += 1;
+        shared.desk().enter();
         Ok(Use(shared))
     }
 }
@@ -147,7 +148,7 @@ impl std::fmt::Debug for Use {
 
 impl Drop for Use {
     fn drop(&mut self) {
-        self.0.desk().users -= 1;
+        self.0.desk().leave();
         self.0.bell.ring();
     }
 }

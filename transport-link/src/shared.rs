@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 
-use channel::transport::Connection;
+use channel::transport::{Connection, Lingering};
 use channel::{Endpoint, Options};
 use link_mux::ChannelId;
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -40,6 +40,24 @@ pub(crate) struct Desk {
     pub(crate) news: bool,
     /// How the last attempt to open the device went; an absent one counts as well. `None` before the first.
     pub(crate) tried: Option<Result<(), Arc<io::Error>>>,
+    /// See [`Device::lingers`](crate::Device::lingers).
+    pub(crate) lingers: bool,
+    /// Nobody uses the driver, and its device is to be closed before the process ends.
+    pub(crate) lingering: Option<Lingering>,
+}
+
+impl Desk {
+    pub(crate) fn enter(&mut self) {
+        self.users += 1;
+        self.lingering = None;
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.users -= 1;
+        if self.users == 0 && self.lingers {
+            self.lingering = Some(Lingering::new());
+        }
+    }
 }
 
 /// Somebody listens.

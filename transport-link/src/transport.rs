@@ -37,6 +37,14 @@ impl Device for Given {
     fn open(&mut self) -> io::Result<Box<dyn Link>> {
         self.0.lock().open()
     }
+
+    fn close(&mut self) {
+        self.0.lock().close();
+    }
+
+    fn lingers(&self) -> bool {
+        self.0.lock().lingers()
+    }
 }
 
 impl LinkTransport {

@@ -87,6 +87,15 @@ impl Device for Gadget {
     fn news(&self) -> Option<BorrowedFd<'_>> {
         self.up.as_ref().map(|up| up.ends.ep0.as_fd())
     }
+
+    fn close(&mut self) {
+        self.up = None;
+    }
+
+    fn lingers(&self) -> bool {
+        // Its directories and its mount would stay behind.
+        self.address.ffs.is_none()
+    }
 }
 
 impl Up {

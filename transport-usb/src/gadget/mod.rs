@@ -103,3 +103,53 @@ impl Transport for UsbGadget {
         self.0.broker_of(endpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use channel::{Domain, Endpoint};
+
+    use super::*;
+
+    /// shows E3
+    #[test]
+    fn a_machine_that_cannot_be_a_device_says_so_and_what_to_do() {
+        if std::fs::read_dir("/sys/class/udc").is_ok_and(|mut all| all.next().is_some()) {
+            println!("this machine has a USB device controller: nothing to be shown here");
+            return;
+        }
+        let domain = Domain::new();
+        domain.add(UsbGadget::new());
+        let broker = domain.broker("camera").unwrap();
+        let at: Endpoint = "usb-gadget://camera/camera".parse().unwrap();
+        let listened = broker
+            .listen(&at)
+            .map(drop)
+            .map_err(|error| error.to_string());
+        let dialled = broker.connect_at(&at, 1, Some(Duration::from_secs(60)));
+        let dialled = dialled.map(drop).map_err(|error| error.to_string());
+        for told in [listened, dialled] {
+            let told = told.unwrap_err();
+            for part in ["no USB device controller", "dtoverlay=dwc2"] {
+                assert!(told.contains(part), "{told}");
+            }
+        }
+        channel::linger(Duration::from_secs(60)).unwrap();
+    }
+
+    /// shows G3
+    #[test]
+    fn two_settings_of_one_gadget_are_told_apart() {
+        let gadget = UsbGadget::new();
+        let _hold = gadget
+            .hold(&"usb-gadget://a?serial=1".parse().unwrap())
+            .unwrap();
+        let other = gadget.hold(&"usb-gadget://a?serial=2".parse().unwrap());
+        let told = other.unwrap_err().to_string();
+        assert!(
+            told.contains("serial=1") && told.contains("serial=2"),
+            "{told}"
+        );
+    }
+}
