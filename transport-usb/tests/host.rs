@@ -67,6 +67,7 @@ fn a_device_that_is_not_there_is_waited_for_and_no_thread_is_left() {
             other => assert!(is_unsupported(&dial_error(other))),
         }
     }
+    connect(&format!("{NOBODY}?absent=fail"), PATIENCE);
     #[cfg(target_os = "linux")]
     while threads() > before {
         assert!(

@@ -1,6 +1,7 @@
 //! `usb:`, the host's end: devices that run our gadget, and in plain mode any device with bulk endpoints.
 
 mod address;
+mod aside;
 mod bus;
 mod busy;
 mod choose;
@@ -91,7 +92,7 @@ impl Transport for Usb {
             let address = Address::of(to)?;
             if address.absent_fails {
                 // It asks the system, which takes some milliseconds.
-                let looked = blocking::unblock(move || device::look(&address)).await;
+                let looked = aside::aside(move || device::look(&address)).await;
                 looked.map_err(|error| match error.kind() {
                     std::io::ErrorKind::Unsupported => DialError::Unsupported(error.to_string()),
                     _ => DialError::Io(Arc::new(error)),
