@@ -83,6 +83,8 @@ impl<L: Load> Engine<L> {
     fn step(&mut self) -> bool {
         let now = self.start.elapsed();
         match self.turn(now) {
+            // What the two ends say to be heard is no use of the link.
+            Ok(true) if self.load.is_idle() => {}
             Ok(true) => self.idle = None,
             Ok(false) if self.is_over(now) => return false,
             Ok(false) => self.sleep(),

@@ -24,8 +24,11 @@ pub(crate) struct Muxed {
     /// Wait for the peer's answer.
     opening: HashMap<ChannelId, (Arc<Request>, Connection)>,
     up: bool,
-    reopen: bool,
-    /// A session ended because nothing was heard, and its link is to be opened anew.
+    /// How long a link may be without a session, if it is opened anew then.
+    patience: Option<Duration>,
+    /// Since when there is no session.
+    alone: Option<Duration>,
+    /// A session ended because nothing was heard, or none began, and the link is to be opened anew.
     silent: bool,
     /// Why no session can be had with the peer that is there.
     trouble: Option<DialError>,
@@ -36,15 +39,21 @@ pub(crate) struct Muxed {
 }
 
 impl Muxed {
-    /// `reopen`: see [`Settings::reopen`](crate::Settings::reopen).
-    pub(crate) fn new(shared: Arc<Shared>, session: Session<ChannelStream>, reopen: bool) -> Muxed {
+    /// `patience`: how long a link may be without a session that is opened anew then, see
+    /// [`Settings::reopen`](crate::Settings::reopen).
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        session: Session<ChannelStream>,
+        patience: Option<Duration>,
+    ) -> Muxed {
         Muxed {
             shared,
             session,
             waiting: VecDeque::new(),
             opening: HashMap::new(),
             up: false,
-            reopen,
+            patience,
+            alone: None,
             silent: false,
             trouble: None,
             departing: Departing::default(),
@@ -141,7 +150,7 @@ impl Muxed {
                 Event::Down(why) => {
                     tracing::debug!(target: "transport_link", link = name, %why, "session ends");
                     self.up = false;
-                    self.silent |= self.reopen && why == DownReason::Silence;
+                    self.silent |= self.patience.is_some() && why == DownReason::Silence;
                     // They have not been told anything: the next session is theirs.
                     for (_, (request, connection)) in self.opening.drain() {
                         drop(connection);
@@ -236,6 +245,7 @@ impl Load for Muxed {
     }
 
     fn link_up(&mut self, now: Duration) {
+        self.alone = None;
         self.session.link_up(now);
         self.events();
     }
@@ -288,6 +298,12 @@ impl Load for Muxed {
         }
         if !self.lingering.is_empty() {
             self.sweep(now);
+        }
+        if self.up {
+            self.alone = None;
+        } else if let Some(patience) = self.patience {
+            let since = *self.alone.get_or_insert(now);
+            self.silent |= now >= since + patience;
         }
     }
 

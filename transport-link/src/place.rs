@@ -23,7 +23,8 @@ pub struct Settings {
     pub chunk: usize,
     /// How the device itself is set up, such as `115200 8N1`: who finds the device in use must ask for the same.
     pub line: String,
-    /// A session that ends because nothing was heard of the other end closes the link, and the device is opened anew.
+    /// A session that ends because nothing was heard of the other end closes the link, and the device is opened anew;
+    /// so it is if for so long no session begins. (Without a [keep-alive](Config::keep_alive), nobody is missed.)
     ///
     /// Default no: the link goes on, and the next session uses it; what runs behind a pipe is not ended because it was
     /// stopped for a while. Yes is for a device on which bytes can get stuck for good, and that begins anew when it is

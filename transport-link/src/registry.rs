@@ -14,6 +14,10 @@ use crate::place::{Place, PlaceError, Settings};
 use crate::plain::Plain;
 use crate::shared::Shared;
 
+/// A link that is opened anew when nothing comes of it is given so many times the interval of its keep-alive: as long
+/// as a session takes to miss its other end.
+const UNANSWERED: u32 = 5;
+
 /// The drivers of a transport, by the keys of their devices.
 #[derive(Default)]
 pub(crate) struct Registry(Mutex<HashMap<String, Row>>);
@@ -56,7 +60,9 @@ impl Registry {
                     let session =
                         Session::new(settings.mux.clone(), settings.noise.clone(), seed()?)
                             .map_err(|error| PlaceError::Unsupported(error.to_string()))?;
-                    let load = Muxed::new(shared.clone(), session, settings.reopen);
+                    let patience = settings.mux.keep_alive.filter(|_| settings.reopen);
+                    let patience = patience.map(|interval| interval * UNANSWERED);
+                    let load = Muxed::new(shared.clone(), session, patience);
                     start(Engine::new(seat, device, load, settings.chunk.max(least)))?;
                 }
                 vacant.insert(Row {

@@ -17,7 +17,7 @@ use transport_link::{
     Config, Descriptor, Descriptors, Device, Link, LinkTransport, Once, Place, RETRY, Settings,
 };
 
-use support::{LIMIT, at, domain, eventually, transport};
+use support::{LIMIT, at, domain, eventually, meet, transport};
 
 // shows T6: in plain mode, a device is opened for who dials, and not before: the link of one that is given in code would
 // be used up, and many a board starts anew when its line is opened.
@@ -311,4 +311,33 @@ fn a_dial_outlives_a_link_that_breaks() {
     let (told, answer) = mpsc::channel();
     thread::spawn(move || told.send(dialling.join().unwrap()));
     answer.recv_timeout(LIMIT).unwrap().unwrap();
+}
+
+// shows T4: ends that say often that they are there do not keep each other's devices open.
+#[test]
+fn a_short_keep_alive_keeps_no_link_open() {
+    let settings = Settings {
+        mux: Config {
+            keep_alive: Some(Duration::from_millis(20)),
+            ..Config::default()
+        },
+        ..Settings::default()
+    };
+    let (near, far) = UnixStream::pair().unwrap();
+    // Each device has one, for as long as its driver has the device.
+    let in_use = Arc::new(());
+    let [server, client] = [near, far].map(|end| {
+        let mut once = Once::new(Descriptor::new(end).unwrap());
+        let in_use = in_use.clone();
+        let device = move || {
+            let _ = &in_use;
+            once.open()
+        };
+        let domain = domain(settings.clone(), device);
+        domain.broker("end").unwrap()
+    });
+    server.listen(&at("link://cable")).unwrap();
+    drop(meet(&server, &client, 7));
+    drop((server, client));
+    eventually("both are closed", || Arc::strong_count(&in_use) == 1);
 }
