@@ -97,7 +97,7 @@ impl BulkLink {
     /// Begins to receive.
     ///
     /// # Errors
-    /// The endpoints take no transfer.
+    /// The endpoints take no transfer; `NotConnected`: not any more.
     pub fn new(bulk: impl Bulk + 'static, how: Queue) -> io::Result<BulkLink> {
         let how = match how.numbered {
             true => Queue {
@@ -129,7 +129,13 @@ impl BulkLink {
         let packet = link.bulk.packet(Way::Receive).max(1);
         let bytes = link.how.bytes.next_multiple_of(packet);
         for _ in 0..link.how.transfers {
-            link.bulk.submit(Way::Receive, vec![0; bytes])?;
+            link.bulk
+                .submit(Way::Receive, vec![0; bytes])
+                .map_err(|fault| match fault {
+                    // It was there when the device was opened: for whoever waits for it, it is absent.
+                    Fault::Gone => io::Error::new(io::ErrorKind::NotConnected, fault),
+                    fault => fault.into(),
+                })?;
         }
         Ok(link)
     }
