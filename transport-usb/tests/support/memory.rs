@@ -121,6 +121,8 @@ struct Attached {
     event: Option<Arc<Event>>,
     /// The endpoint is halted, each way.
     halted: [bool; 2],
+    /// Halts the other end's endpoints when it lets go.
+    goodbye: bool,
 }
 
 impl Wire {
@@ -138,6 +140,11 @@ impl Wire {
             stuck: [false; 2],
             wakes: Vec::new(),
         })))
+    }
+
+    /// An end that lets go while the session is on halts the endpoints, so that the other end is told.
+    pub fn says_goodbye(&self, end: End) {
+        self.with(|state| state.ends[end as usize].goodbye = true);
     }
 
     /// What is to go wrong with transfers that are queued from now on.
@@ -503,6 +510,10 @@ impl Drop for MemoryBulk {
     fn drop(&mut self) {
         let end = self.end;
         let _ = self.with(|state| {
+            if state.ends[end as usize].goodbye && state.lost.is_none() {
+                WAYS.into_iter()
+                    .for_each(|way| state.halt(end.other(), way));
+            }
             state.detach(end);
             Ok(())
         });
