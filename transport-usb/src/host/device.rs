@@ -22,6 +22,9 @@ use crate::ours;
 /// known, and the system has given the user the right to it. What is wrong with one is told after that.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// Meanwhile it is looked so often.
+const SOON: Duration = Duration::from_millis(10);
+
 /// The device of one address, opened again and again.
 pub(super) struct UsbDevice {
     address: Address,
@@ -195,18 +198,25 @@ fn absent(address: &Address) -> io::Error {
 /// `NotFound`: it is not; says what is. `Unsupported`: there is no USB.
 pub(super) fn look(address: &Address) -> io::Result<()> {
     let bus = Bus::new()?;
-    let (_, seen): (Vec<_>, Vec<_>) = bus.look(|_, _| true)?.into_iter().unzip();
-    match choose(&seen, address, true) {
-        // What is wrong with it is told when it is opened.
-        Ok(_) | Err(Miss::Soon | Miss::Told(_)) => Ok(()),
-        Err(Miss::Absent) => Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            format!(
-                "{}; {}. (Without `absent=fail`, connect waits for it.)",
-                absent(address),
-                others(&seen, address)
-            ),
-        )),
+    let until = Instant::now() + SETTLE;
+    loop {
+        let (_, seen): (Vec<_>, Vec<_>) = bus.look(|_, _| true)?.into_iter().unzip();
+        let patient = Instant::now() < until;
+        match choose(&seen, address, patient) {
+            // What is wrong with it is told when it is opened.
+            Ok(_) | Err(Miss::Told(_)) => return Ok(()),
+            Err(Miss::Soon) if patient => std::thread::sleep(SOON),
+            Err(Miss::Absent | Miss::Soon) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    format!(
+                        "{}; {}. (Without `absent=fail`, connect waits for it.)",
+                        absent(address),
+                        others(&seen, address)
+                    ),
+                ));
+            }
+        }
     }
 }
 
