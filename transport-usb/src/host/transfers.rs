@@ -13,7 +13,8 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::task::Context as Task;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ use rusb::constants::{
 };
 use rusb::ffi::{
     libusb_alloc_transfer, libusb_cancel_transfer, libusb_free_pollfds, libusb_free_transfer,
-    libusb_get_pollfds, libusb_submit_transfer, libusb_transfer,
+    libusb_get_pollfds, libusb_set_pollfd_notifiers, libusb_submit_transfer, libusb_transfer,
 };
 use rusb::{Context, DeviceHandle, UsbContext};
 
@@ -47,6 +48,8 @@ pub(super) struct Transfers {
     lanes: [Lane; 2],
     /// The device has left.
     gone: bool,
+    /// Libusb does not wait for the device any more: set by [`removed`].
+    removed: Arc<AtomicBool>,
     events: OwnedFd,
     /// Closed by the drop, after the transfers.
     handle: ManuallyDrop<DeviceHandle<Context>>,
@@ -78,6 +81,14 @@ extern "system" fn done(transfer: *mut libusb_transfer) {
     let mark = unsafe { mark(transfer) };
     // Release: whoever sees the mark (`Slot::is_done`) sees the status, the count and the bytes as well.
     mark.store(DONE, Ordering::Release);
+}
+
+/// The callback for a descriptor that libusb waits on no longer: the device's, when it has left.
+extern "system" fn removed(_: c_int, mark: *mut c_void) {
+    // SAFETY: it is the mark of a `Transfers`, which takes this callback away before its own end.
+    let mark = unsafe { &*mark.cast::<AtomicBool>().cast_const() };
+    // Read on this thread, when the call that brought this is over.
+    mark.store(true, Ordering::Relaxed);
 }
 
 /// The mark of a transfer.
@@ -128,24 +139,35 @@ impl Transfers {
             queue: VecDeque::new(),
             spare: Vec::new(),
         };
-        Ok(Transfers {
+        let transfers = Transfers {
             lanes: [lane(receive), lane(send)],
             gone: false,
             events: events(handle.context())?,
+            removed: Arc::default(),
             handle: ManuallyDrop::new(handle),
-        })
+        };
+        let mark = Arc::as_ptr(&transfers.removed).cast_mut().cast();
+        // SAFETY: the mark lives on until the callback is taken away, in the drop. The context has one device open, and
+        // is one thread's.
+        unsafe {
+            libusb_set_pollfd_notifiers(transfers.context().as_raw(), None, Some(removed), mark)
+        };
+        Ok(transfers)
+    }
+
+    fn context(&self) -> &Context {
+        self.handle.context()
     }
 
     fn lane(&self, way: Way) -> &Lane {
         &self.lanes[way as usize]
     }
 
+    /// Libusb does not wait for the device any more, and neither must who sleeps on the descriptor: it would be
+    /// readable for ever.
     fn left(&mut self) {
-        if !std::mem::replace(&mut self.gone, true)
-            // Libusb does not wait for the device any more, and neither must who sleeps on the descriptor: it would
-            // be readable for ever.
-            && let Ok(events) = events(self.handle.context())
-        {
+        self.gone = true;
+        if let Ok(events) = events(self.context()) {
             self.events = events;
         }
     }
@@ -200,20 +222,17 @@ impl Bulk for Transfers {
         let (transfer, buffer) = unsafe { slot.take() };
         lane.spare.push(transfer);
         drop(buffer);
-        let fault = refused(code);
-        if fault == Fault::Gone {
-            self.left();
-        }
-        Err(fault)
+        Err(refused(code))
     }
 
     fn progress(&mut self, _: &mut Task<'_>) -> Result<(), Fault> {
-        match self.handle.context().handle_events(Some(Duration::ZERO)) {
-            Ok(()) | Err(rusb::Error::Interrupted) => Ok(()),
-            Err(rusb::Error::NoDevice) => {
-                self.left();
-                Err(Fault::Gone)
-            }
+        let handled = self.context().handle_events(Some(Duration::ZERO));
+        if self.removed.swap(false, Ordering::Relaxed) {
+            self.left();
+        }
+        match handled {
+            Ok(()) | Err(rusb::Error::Interrupted) if !self.gone => Ok(()),
+            Ok(()) | Err(rusb::Error::Interrupted | rusb::Error::NoDevice) => Err(Fault::Gone),
             Err(rusb::Error::Io) => Err(Fault::Io),
             Err(other) => Err(Fault::System(format!("libusb handles no events: {other}"))),
         }
@@ -232,9 +251,6 @@ impl Bulk for Transfers {
                 (*transfer.as_ptr()).actual_length,
             )
         };
-        if status == LIBUSB_TRANSFER_NO_DEVICE {
-            self.left();
-        }
         Some(Completion {
             moved: usize::try_from(moved).unwrap_or(0).min(buffer.len()),
             buffer,
@@ -286,8 +302,11 @@ impl Drop for Transfers {
             }
         }
         let context = self.handle.context().clone();
-        // SAFETY: it is not used any more.
-        unsafe { ManuallyDrop::drop(&mut self.handle) };
+        // SAFETY: it is not used any more. Closing it calls back; then nothing does.
+        unsafe {
+            ManuallyDrop::drop(&mut self.handle);
+            libusb_set_pollfd_notifiers(context.as_raw(), None, None, ptr::null_mut());
+        }
         // The closing is an event; nobody is to wake up for it.
         let _ = context.handle_events(Some(Duration::ZERO));
     }
