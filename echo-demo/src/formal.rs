@@ -216,7 +216,7 @@ fn text(place: &Place, report: &Report<'_>, met: Duration) -> Lines {
         );
     }
     let ended = match report.speech {
-        _ if !place.tells_ends() => "disconnected; no end of a stream can be told on a bare line",
+        _ if !place.tells_ends() => "disconnected; no end of a stream can be told on a bare stream",
         Speech::Bytes => "finished writing, read the server's end of stream, disconnected",
         Speech::Messages { .. } => "finished sending, received the server's end, closed",
     };

@@ -64,14 +64,16 @@ pub fn where_then(error: &ListenError, at: &Endpoint) -> &'static str {
         }
         ListenError::Taken(_) => "; take another port, or port 0 for any free one",
         ListenError::Io(error) if is_about_certificates(error) => CERTS,
-        ListenError::Unsupported(_) | ListenError::Io(_) if at.scheme() == usb::GADGET => {
+        ListenError::Io(error)
+            if at.scheme() == usb::GADGET && error.kind() == io::ErrorKind::Unsupported =>
+        {
             "; this end can be the host as well: `echo-demo client --transport usb` for a server on a device"
         }
         // It says what to do itself.
         ListenError::Io(_)
             if matches!(
                 at.scheme(),
-                shared_memory::SCHEME | SERIAL | PIPE | usb::HOST
+                shared_memory::SCHEME | SERIAL | PIPE | usb::HOST | usb::GADGET
             ) =>
         {
             ""

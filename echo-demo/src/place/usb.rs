@@ -148,7 +148,5 @@ pub fn absent(endpoint: &Endpoint) -> Option<String> {
     let any = endpoint.scheme() == HOST && endpoint.authority().is_empty();
     // Where nothing can be asked, there is an error to come.
     let none = any && devices().is_ok_and(|devices| devices.is_empty());
-    none.then(|| {
-        "no USB device that serves is plugged in: waiting for one (on the device: `echo-demo serve --transport usb`)".into()
-    })
+    none.then(|| "no USB device of ours is plugged in: waiting for one".into())
 }
