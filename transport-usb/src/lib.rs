@@ -1,4 +1,13 @@
-//! Channels over a USB cable.
+// The example is of both ends.
+#![cfg_attr(
+    all(feature = "host", feature = "gadget", target_os = "linux"),
+    doc = include_str!("../README.md"),
+    doc = include_str!("guide.md")
+)]
+#![cfg_attr(
+    not(all(feature = "host", feature = "gadget", target_os = "linux")),
+    doc = "Channels over a USB cable, as far as this build has ends of one."
+)]
 #![deny(unsafe_code)]
 
 pub mod bulk;

@@ -61,9 +61,8 @@ impl UsbGadget {
         self.0.hold(at)
     }
 
-    /// Takes the gadgets of this value, and of its clones, away: for the end of a program, also one that is
-    /// interrupted. Without it a gadget is taken away a quarter of a second after its last user is gone, which is too
-    /// late for a program that ends before; what it leaves, the next one takes away.
+    /// Takes the gadgets of this value, and of its clones, away at once: for a program that is interrupted, or ends with
+    /// channels open. (One that has dropped all that uses a gadget, and then [lingers](channel::linger), need not.)
     ///
     /// Channels that are open are lost; none is opened any more. Blocks for some ten milliseconds, or until a gadget is
     /// set up, if one just is. Gadgets that somebody else has prepared are none of its business.
