@@ -10,8 +10,8 @@
 //! | bytes ... | number u32 | length u32 |      both big-endian; the length is that of the bytes
 //! ```
 //!
-//! The first transfer of a link may have any number: what lies before it, or is not whole, is of an older session, and
-//! is thrown away. From then on each has the next number.
+//! The first transfer of a link has the number 0: what lies before it is of an older session, and is thrown away. From
+//! then on each has the next number.
 
 /// Bytes at the end of each transfer.
 pub(crate) const TAIL: usize = 8;
@@ -47,7 +47,7 @@ pub(crate) enum Ended {
 /// Puts the transfers that the other end has sent together again.
 #[derive(Default)]
 pub(crate) struct Sequence {
-    /// The number of the next transfer, if one has come.
+    /// The number of the next transfer, if the first one has come.
     next: Option<u32>,
     /// Of the one that has not ended.
     parts: Vec<Received>,
@@ -72,7 +72,7 @@ impl Sequence {
         let number = (last >> 32) as u32;
         let whole = length >= TAIL && last as u32 as usize == length - TAIL;
         match self.next {
-            None if !whole => Ended::Older(parts),
+            None if !whole || number != 0 => Ended::Older(parts),
             Some(next) if !whole || number != next => Ended::Hole,
             _ => {
                 self.next = Some(number.wrapping_add(1));
@@ -132,8 +132,11 @@ mod tests {
     #[test]
     fn transfers_come_together_however_they_are_cut() {
         for piece in 1..30 {
-            let mut sequence = Sequence::default();
-            for number in [u32::MAX - 1, u32::MAX, 0, 1] {
+            let mut sequence = Sequence {
+                next: Some(u32::MAX),
+                ..Sequence::default()
+            };
+            for number in [u32::MAX, 0, 1] {
                 let got = end(
                     &mut sequence,
                     &transfer(number, b"twenty bytes of text"),
@@ -151,12 +154,13 @@ mod tests {
             &b""[..],
             b"short",
             b"the rest of a transfer",
-            &transfer(6, b"cut")[1..],
+            &transfer(0, b"cut")[1..],
+            &transfer(6, b"whole"),
         ] {
             assert_eq!(end(&mut sequence, older, 64), None);
         }
-        assert!(end(&mut sequence, &transfer(7, b""), 64).is_some());
-        assert!(end(&mut sequence, &transfer(8, b"next"), 64).is_some());
+        assert!(end(&mut sequence, &transfer(0, b""), 64).is_some());
+        assert!(end(&mut sequence, &transfer(1, b"next"), 64).is_some());
     }
 
     // shows C1
@@ -173,7 +177,10 @@ mod tests {
             cut(47),
             vec![],
         ] {
-            let mut sequence = Sequence::default();
+            let mut sequence = Sequence {
+                next: Some(5),
+                ..Sequence::default()
+            };
             assert!(end(&mut sequence, &transfer(5, b"fifth"), 64).is_some());
             sequence.add(part(&wrong));
             assert!(matches!(sequence.end(), Ended::Hole), "{wrong:?}");

@@ -110,8 +110,8 @@ impl Bus<'_> {
 
     /// One after the other, each transfer goes wrong.
     fn at_each(self, strike: &Strike) -> usize {
-        // What comes before the first one that is numbered, and whole, counts as an older session's.
-        let all = usize::from(self.numbered)..;
+        // A first one that is not whole counts as an older session's; none ends early unless it was cut off.
+        let all = usize::from(self.numbered && strike.what == What::Short)..;
         let all = all.take_while(|&index| {
             let strike = Strike {
                 index,

@@ -109,6 +109,8 @@ struct Transfer {
     moved: usize,
     packets: usize,
     strike: Option<Strike>,
+    /// Nobody waits for it.
+    stale: bool,
 }
 
 #[derive(Default)]
@@ -206,9 +208,29 @@ impl Wire {
         });
     }
 
-    /// Whether somebody has this end.
-    pub fn is_attached(&self, end: End) -> bool {
-        self.with(|state| state.ends[end as usize].life != 0)
+    /// What this end had queued to be sent, and was not sent.
+    pub fn left(&self, end: End) -> Vec<Vec<u8>> {
+        self.with(|state| {
+            let queue = &state.queues[end as usize][Way::Send as usize];
+            queue
+                .iter()
+                .map(|transfer| transfer.buffer[transfer.moved..].to_vec())
+                .collect()
+        })
+    }
+
+    /// What lies in the controller of this end, whoever has left it there, and goes out first.
+    pub fn preload(&self, end: End, transfers: Vec<Vec<u8>>) {
+        self.with(|state| {
+            let transfers = transfers.into_iter().map(|buffer| Transfer {
+                buffer,
+                moved: 0,
+                packets: 0,
+                strike: None,
+                stale: true,
+            });
+            state.queues[end as usize][Way::Send as usize].extend(transfers);
+        });
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -348,7 +370,13 @@ impl State {
     /// The first transfer is over.
     fn lands(&mut self, end: End, way: Way, result: Result<(), Fault>) {
         let front = self.queues[end as usize][way as usize].pop_front();
-        if let Some(Transfer { buffer, moved, .. }) = front {
+        if let Some(Transfer {
+            buffer,
+            moved,
+            stale: false,
+            ..
+        }) = front
+        {
             if way == Way::Receive && !self.seen.hole[end as usize] {
                 self.seen.received[end as usize] += moved;
                 self.seen.hole[end as usize] = !matches!(result, Ok(()) | Err(Fault::Timeout));
@@ -462,6 +490,7 @@ impl Bulk for MemoryBulk {
                 moved: 0,
                 packets: 0,
                 strike,
+                stale: false,
             });
             state.seen.deepest = state.seen.deepest.max(state.queues[end][way_].len());
             state.run();

@@ -1,9 +1,9 @@
 //! Programs at the two ends of a cable in memory: one at the gadget, which listens, and one at the host.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use channel::{Broker, Channel, ConnectError, Domain, Endpoint};
+use channel::{AcceptError, Broker, Channel, ConnectError, Domain, Endpoint, State};
 use message_queue::MessageQueue;
 use transport_link::{Hold, LinkTransport, Place};
 
@@ -91,13 +91,48 @@ impl Pair {
     }
 }
 
-/// The gadget's channel, and the host's.
+/// The gadget's channel, and the host's. A session that breaks meanwhile costs another attempt.
 pub fn meet(gadget: &Program, host: &Program, port: u16) -> (Channel, Channel) {
-    thread::scope(|scope| {
-        let connecting = scope.spawn(|| host.connect(port, LIMIT));
-        let ours = gadget.broker.accept_timeout(port, LIMIT).unwrap();
-        (ours, connecting.join().unwrap().unwrap())
-    })
+    let limit = Instant::now() + LIMIT;
+    loop {
+        let (ours, theirs) = thread::scope(|scope| {
+            let connecting = scope.spawn(|| host.connect(port, LIMIT));
+            let mut ours: Option<Channel> = None;
+            while !connecting.is_finished() {
+                let fresh = ours
+                    .as_ref()
+                    .is_some_and(|ours| ours.info().state == State::Open);
+                match fresh {
+                    true => thread::sleep(Duration::from_millis(1)),
+                    false => ours = accept(gadget, port),
+                }
+            }
+            let theirs = connecting.join().unwrap();
+            if let Ok(theirs) = &theirs {
+                while ours.is_none() && theirs.info().state == State::Open {
+                    ours = accept(gadget, port);
+                }
+            }
+            (ours, theirs)
+        });
+        match (ours, theirs) {
+            (Some(ours), Ok(theirs)) => return (ours, theirs),
+            (_, Ok(_) | Err(ConnectError::Lost { .. })) => {}
+            (_, Err(error)) => panic!("{error:?}"),
+        }
+        assert!(Instant::now() < limit, "they do not meet");
+    }
+}
+
+fn accept(gadget: &Program, port: u16) -> Option<Channel> {
+    match gadget
+        .broker
+        .accept_timeout(port, Duration::from_millis(20))
+    {
+        Ok(channel) => Some(channel),
+        Err(AcceptError::TimedOut { .. }) => None,
+        Err(error) => panic!("{error:?}"),
+    }
 }
 
 /// A few bytes each way, of which nobody has sent any before.

@@ -45,6 +45,8 @@ pub struct How {
     pub queue: Queue,
     /// The host begins its sessions as it has to; else it just goes on with whatever is there.
     pub sets_alternate: bool,
+    /// What the last session had left in the controllers comes first in the next one, though it should not.
+    pub keeps_old_bytes: bool,
 }
 
 impl How {
@@ -55,6 +57,7 @@ impl How {
             told: Told::BEST,
             queue: super::subject::queue(),
             sets_alternate: true,
+            keeps_old_bytes: false,
         }
     }
 }
@@ -152,9 +155,14 @@ impl State {
         {
             return Ok(session.clone());
         }
+        let old = self.session.clone().filter(|_| self.how.keeps_old_bytes);
+        let left = old.map(|old| End::BOTH.map(|end| old.left(end)));
         self.ends(&[End::Gadget], Loss::Endpoints);
         let session = Wire::new(self.how.packet, self.how.seed ^ self.begun.len() as u64);
         session.strike(self.strikes.drain(..));
+        for (end, left) in End::BOTH.into_iter().zip(left.into_iter().flatten()) {
+            session.preload(end, left);
+        }
         self.begun.push(session.clone());
         self.session = Some(session.clone());
         self.enabled = true;
