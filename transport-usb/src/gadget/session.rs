@@ -122,12 +122,23 @@ impl Pair {
             for transfer in self
                 .received
                 .iter()
+                .rev()
                 .filter(|transfer| transfer.over.is_none())
             {
                 self.aio.cancel(transfer.slot);
             }
         }
         self.received.iter().all(|transfer| transfer.over.is_some())
+    }
+}
+
+/// What is in flight is cancelled: the newest first, so that nothing goes out behind a transfer that was cut off.
+impl Drop for Pair {
+    fn drop(&mut self) {
+        let newest_first = self.sent.iter().rev().chain(self.received.iter().rev());
+        for transfer in newest_first.filter(|transfer| transfer.over.is_none()) {
+            self.aio.cancel(transfer.slot);
+        }
     }
 }
 
