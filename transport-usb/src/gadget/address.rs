@@ -1,5 +1,8 @@
 //! What an endpoint says about a gadget.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +11,7 @@ use channel::Endpoint;
 use transport_link::PlaceError;
 use usb_gadget::{Class, Id};
 
+use super::machine::machine;
 use crate::link::Ends;
 use crate::ours;
 
@@ -97,7 +101,7 @@ impl Address {
     /// The serial number: the given one, or this machine's, with the gadget's name behind it, as a machine may have
     /// several gadgets.
     pub(super) fn serial(&self) -> String {
-        let given = || match machine() {
+        let given = || match machine(LONGEST_TEXT - 1 - LONGEST_NAME) {
             Some(machine) => format!("{machine}-{}", self.name),
             None => self.name.clone(),
         };
@@ -284,159 +288,4 @@ fn choice<T: Copy>(endpoint: &Endpoint, key: &str, allowed: &[(&str, T)]) -> Res
 
 fn bad<T>(text: impl Into<String>) -> Result<T, PlaceError> {
     Err(PlaceError::Unsupported(text.into()))
-}
-
-/// What tells this machine from others, and stays the same: the board's serial number, or 16 digits made of the
-/// machine's id.
-fn machine() -> Option<String> {
-    if let Ok(board) = std::fs::read("/proc/device-tree/serial-number") {
-        let board: String = String::from_utf8_lossy(&board)
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .take(LONGEST_TEXT - 1 - LONGEST_NAME)
-            .collect();
-        if !board.is_empty() {
-            return Some(board);
-        }
-    }
-    let id = std::fs::read_to_string("/etc/machine-id").ok()?;
-    let id = id.trim();
-    (!id.is_empty()).then(|| digest(id))
-}
-
-/// FNV-1a: half as many bits as a machine's id has, which is not to be known outside of the machine.
-fn digest(text: &str) -> String {
-    let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, hash);
-    format!("{hash:016x}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(endpoint: &str) -> Result<Address, String> {
-        Address::of(&endpoint.parse().unwrap()).map_err(|bad| bad.to_string())
-    }
-
-    #[test]
-    fn everything_has_a_default() {
-        let address = of("usb-gadget://camera/pictures").unwrap();
-        assert_eq!(address.name, "camera");
-        assert_eq!(address.id, Id::new(0x1d6b, 0x0104));
-        assert_eq!(
-            (&*address.product, &*address.manufacturer),
-            ("camera", "channel")
-        );
-        assert_eq!(address.interface(), "channel-link camera");
-        assert_eq!(address.class(), Class::new(0xff, 0x43, 1));
-        assert_eq!(
-            (address.udc, address.ffs, address.keep_alive),
-            (None, None, None)
-        );
-        assert_eq!(address.plain, None);
-    }
-
-    #[test]
-    fn everything_can_be_said() {
-        let address = of(
-            "usb-gadget://camera?vid=1D50&pid=60c7&serial=A%201&manufacturer=Us&product=It&udc=fe980000.usb\
-             &keep-alive=500",
-        )
-        .unwrap();
-        assert_eq!(address.id, Id::new(0x1d50, 0x60c7));
-        assert_eq!(address.serial(), "A 1");
-        assert_eq!((&*address.product, &*address.manufacturer), ("It", "Us"));
-        assert_eq!(address.udc.as_deref(), Some("fe980000.usb"));
-        assert_eq!(address.keep_alive, Some(Duration::from_millis(500)));
-        assert_eq!(
-            address.line(),
-            "1d50:60c7 ff/43/01 serial=A 1 manufacturer=Us product=It udc=fe980000.usb"
-        );
-        let address = of("usb-gadget://camera?ffs=/dev/ffs-x&udc=a").unwrap();
-        assert_eq!(address.ffs.as_deref(), Some(Path::new("/dev/ffs-x")));
-        assert!(
-            address.line().ends_with("udc=a ffs=/dev/ffs-x"),
-            "{}",
-            address.line()
-        );
-    }
-
-    #[test]
-    fn a_bare_stream_has_a_class_of_its_own() {
-        let address = of("usb-gadget+plain://raw?port=3").unwrap();
-        assert_eq!(address.class(), Class::new(0xff, 0, 0));
-        assert_eq!(address.interface(), "raw");
-        assert_eq!(address.plain.unwrap().ends, Ends::ZeroPacket);
-        let address = of("usb-gadget+plain://raw?class=ff/42/1&zlp=no").unwrap();
-        assert_eq!(address.class(), Class::new(0xff, 0x42, 1));
-        assert_eq!(address.plain.unwrap().ends, Ends::Whole);
-        assert!(address.line().ends_with("zlp=no"));
-    }
-
-    #[test]
-    fn a_serial_number_is_this_machines_and_stays() {
-        let [one, other] =
-            ["one", "other"].map(|name| of(&format!("usb-gadget://{name}")).unwrap());
-        assert_eq!(one.serial(), one.serial());
-        assert_ne!(one.serial(), other.serial());
-        assert!(one.serial().ends_with("one"));
-        assert_eq!(digest(""), "cbf29ce484222325");
-        assert_eq!(digest("a"), "af63dc4c8601ec8c");
-    }
-
-    #[test]
-    fn a_mistake_is_told_with_what_is_right() {
-        let long = "x".repeat(127);
-        let serial = format!("usb-gadget://a?serial={long}");
-        for (endpoint, parts) in [
-            ("usb-gadget://", &["no name", "usb-gadget://camera"][..]),
-            ("usb-gadget://a.b", &["`a.b`", "letters, digits"]),
-            ("usb-gadget://a23456789012345678901", &["20", "`product`"]),
-            (
-                "usb-gadget://a?vid=0x1d6b",
-                &["`vid` is `0x1d6b`", "vid=1d6b"],
-            ),
-            ("usb-gadget://a?vid=+d6b", &["`vid` is", "four hexadecimal"]),
-            ("usb-gadget://a?pid=104", &["`pid` is `104`", "pid=0104"]),
-            ("usb-gadget://a?serial=", &["`serial`", "1 to 126"]),
-            (&serial, &["`serial`", "1 to 126"]),
-            ("usb-gadget://a?product=a%0Ab", &["`product`", "control"]),
-            (
-                "usb-gadget://a?udc=/sys/class/udc/x",
-                &["`udc`", "ls /sys/class/udc"],
-            ),
-            ("usb-gadget://a?udc=..", &["`udc`", "ls /sys/class/udc"]),
-            (
-                "usb-gadget://a?ffs=dev",
-                &["`ffs` is `dev`", "ffs=/dev/ffs-camera"],
-            ),
-            (
-                "usb-gadget://a?keep-alive=soon",
-                &["`keep-alive`", "0 to 3600000"],
-            ),
-            ("usb-gadget://a?class=ff/00/00", &["`class`", "vid, pid"]),
-            (
-                "usb-gadget://a?speed=high",
-                &["`speed`", "vid, pid, serial"],
-            ),
-            (
-                "usb-gadget+plain://a?class=ff",
-                &["`class` is `ff`", "class=ff/00/00"],
-            ),
-            (
-                "usb-gadget+plain://a?class=ff/100/0",
-                &["`class`", "hexadecimal"],
-            ),
-            (
-                "usb-gadget+plain://a?zlp=maybe",
-                &["`zlp` is `maybe`", "yes, no"],
-            ),
-        ] {
-            let told = of(endpoint).unwrap_err();
-            for part in parts {
-                assert!(told.contains(part), "{endpoint}: {told}");
-            }
-        }
-    }
 }

@@ -83,7 +83,8 @@ impl Tree {
             .find(has)
     }
 
-    fn udc(&self, name: &str) -> Option<String> {
+    /// The controller that a gadget is bound to; empty: none.
+    pub(super) fn udc(&self, name: &str) -> Option<String> {
         let udc = fs::read_to_string(self.0.join(name).join("UDC")).ok()?;
         Some(udc.trim().to_owned())
     }

@@ -13,6 +13,7 @@ mod ep0;
 mod functionfs;
 mod gadgets;
 mod lock;
+mod machine;
 mod prepared;
 mod session;
 mod setup;

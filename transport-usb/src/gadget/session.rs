@@ -36,6 +36,8 @@ pub(super) struct Pair {
     received: VecDeque<Transfer>,
     sent: VecDeque<Transfer>,
     packets: (usize, usize),
+    /// Something was sent in this session.
+    spoken: bool,
     /// The session is over, and what was to be received is being given back.
     over: bool,
     /// Behind `aio`: an endpoint with transfers cannot be halted.
@@ -76,6 +78,7 @@ impl Pair {
             received: VecDeque::new(),
             sent: VecDeque::new(),
             packets,
+            spoken: false,
             over: false,
             _goodbye: goodbye.then(|| Goodbye {
                 ends: ends.clone(),
@@ -151,6 +154,11 @@ impl Bulk for Pair {
     }
 
     fn submit(&mut self, way: Way, buffer: Vec<u8>) -> Result<(), Fault> {
+        // A link is opened when the host configures the gadget, and its program may begin a new session at any moment
+        // from then on: what is said first should not slip into that.
+        if way == Way::Send && !std::mem::replace(&mut self.spoken, true) {
+            self.ends.ep0.look().map_err(|error| fault(&error))?;
+        }
         if self.ends.ep0.session() != Some(self.session) {
             return Err(Fault::Gone);
         }

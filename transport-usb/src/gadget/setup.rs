@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use usb_gadget::{Class, Config, Strings};
 
@@ -11,6 +13,11 @@ use super::configfs::{Tree, unsupported};
 use super::gadgets::{Gadgets, Slot};
 use super::session::Endpoints;
 use super::{functionfs, lock, udc};
+
+/// A process that was killed takes some ten milliseconds to let go of its gadget, on a busy machine more.
+const DYING: Duration = Duration::from_secs(5);
+/// Nobody tells when it has: it is looked so often.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A gadget that is bound to a controller until this is dropped. The files of its FunctionFS should be closed before.
 pub(super) struct Registered {
@@ -77,6 +84,7 @@ fn tidy(tree: &Tree, wanted: &str) -> io::Result<()> {
             continue;
         };
         let removed = lock::take(&directory, &format!("the gadget `{name}`")).and_then(|()| {
+            unbound(tree, &name)?;
             let gadget = usb_gadget::registered()?
                 .into_iter()
                 .find(|gadget| gadget.name() == &*name);
@@ -97,9 +105,30 @@ fn tidy(tree: &Tree, wanted: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Waits until the kernel has taken the gadget of an owner that is dead off its controller.
+///
+/// # Errors
+/// `ResourceBusy`: it has not, and will not. Whoever tried it then would never come back.
+fn unbound(tree: &Tree, name: &str) -> io::Result<()> {
+    let end = Instant::now() + DYING;
+    while let Some(udc) = tree.udc(name).filter(|udc| !udc.is_empty()) {
+        if Instant::now() > end {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                format!(
+                    "the owner of the gadget `{name}` was killed, but the kernel has not ended its transfers, and keeps the \
+                     controller `{udc}`: a fault of some kernels, which a restart of the machine ends"
+                ),
+            ));
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
 fn not_registered(error: io::Error) -> io::Error {
     match error.kind() {
-        io::ErrorKind::AddrInUse => error,
+        io::ErrorKind::AddrInUse | io::ErrorKind::ResourceBusy => error,
         io::ErrorKind::PermissionDenied => io::Error::new(
             io::ErrorKind::PermissionDenied,
             format!(
