@@ -3,24 +3,23 @@
 //! The authority's key is forgotten at once, so nobody can ever add a third. They are no security by
 //! themselves: whoever may read the files may be the server, or a client.
 
+#[cfg(feature = "tls")]
+mod made;
+#[cfg(not(feature = "tls"))]
+#[path = "certificates/none.rs"]
+mod made;
+
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
 use channel::{Endpoint, EndpointError};
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
-};
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
 
 /// How long they are valid: for a trial, not for a product.
 pub const VALID_DAYS: u64 = 365;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The authority's certificate.
 const CA: &str = "ca.pem";
@@ -51,6 +50,7 @@ impl Whose {
 /// All of them, in PEM form.
 pub struct Certificates(Vec<File>);
 
+#[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "none is made"))]
 struct File {
     name: &'static str,
     secret: bool,
@@ -60,35 +60,7 @@ struct File {
 impl Certificates {
     /// Makes them; the server's is for these host names and addresses.
     pub fn make(hosts: &[String]) -> Result<Certificates> {
-        let key = KeyPair::generate()?;
-        // Two authorities of one name would be taken for one another.
-        let tail = &key.public_key_raw()[key.public_key_raw().len() - 4..];
-        let number = tail.iter().fold(0, |n, byte| n << 8 | u32::from(*byte));
-        let mut authority = parameters(&format!("echo-demo authority {number:08x}"), &[])?;
-        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let mut files = vec![open(CA, authority.self_signed(&key)?.pem())];
-        let issuer = Issuer::new(authority, key);
-        for whose in [Whose::Server, Whose::Client] {
-            let (hosts, purpose) = match whose {
-                Whose::Server => (hosts, ExtendedKeyUsagePurpose::ServerAuth),
-                Whose::Client => (&[][..], ExtendedKeyUsagePurpose::ClientAuth),
-            };
-            let mut parameters = parameters("echo-demo", hosts)?;
-            parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-            parameters.extended_key_usages = vec![purpose];
-            let key = KeyPair::generate()?;
-            files.push(open(
-                whose.cert(),
-                parameters.signed_by(&key, &issuer)?.pem(),
-            ));
-            files.push(File {
-                name: whose.key(),
-                secret: true,
-                text: key.serialize_pem(),
-            });
-        }
-        Ok(Certificates(files))
+        made::make(hosts).map(Certificates)
     }
 
     /// Writes them into a directory, which is made too if it does not exist. No file that exists is
@@ -134,15 +106,6 @@ impl Certificates {
     }
 }
 
-/// A file that is no secret.
-fn open(name: &'static str, text: String) -> File {
-    File {
-        name,
-        secret: false,
-        text,
-    }
-}
-
 /// The endpoint as a side is to be given it whose files lie there.
 pub fn with_files(at: &Endpoint, there: &Path, side: Whose) -> Result<Endpoint, EndpointError> {
     let file = |name| there.join(name).to_string_lossy().into_owned();
@@ -150,16 +113,6 @@ pub fn with_files(at: &Endpoint, there: &Path, side: Whose) -> Result<Endpoint, 
         .with_option("ca", &file(CA))?
         .with_option("cert", &file(side.cert()))?
         .with_option("key", &file(side.key()))
-}
-
-fn parameters(name: &str, hosts: &[String]) -> Result<CertificateParams> {
-    let mut parameters = CertificateParams::new(hosts)?;
-    parameters.distinguished_name.push(DnType::CommonName, name);
-    let now = SystemTime::now();
-    // The other machine's clock may be behind.
-    parameters.not_before = (now - DAY).into();
-    parameters.not_after = (now + DAY * VALID_DAYS as u32).into();
-    Ok(parameters)
 }
 
 /// Writes a file that did not exist; a secret one for its owner alone.

@@ -84,8 +84,8 @@ pub enum Error {
     #[error("cannot write `{}`: {error}{}", .path.display(), hints::other_directory(.error))]
     Write { path: PathBuf, error: io::Error },
 
-    #[error("no certificate can be made: {0}; check --host")]
-    NoCertificate(#[from] rcgen::Error),
+    #[error("no certificate can be made: {0}")]
+    NoCertificate(String),
 
     #[error("cannot start a second process: {0}; without --spawn the server runs in this one")]
     Spawn(io::Error),

@@ -5,6 +5,11 @@
 mod limits;
 pub mod links;
 pub mod shared_memory;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "place/tls/none.rs"]
+pub mod tls;
 pub mod transports;
 pub mod usb;
 
@@ -183,7 +188,7 @@ impl Place {
     /// From now on this side shows one of these certificates, where the endpoint names none.
     pub fn show(&self, certificates: Option<&Certificates>, side: Whose) {
         if let Some(certificates) = certificates {
-            transports::show(&self.domain, certificates.of(side));
+            tls::show(&self.domain, certificates.of(side));
         }
     }
 

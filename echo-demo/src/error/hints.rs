@@ -6,7 +6,8 @@ use channel::{BrokerError, ConnectError, DialError, Endpoint, EndpointError, Lis
 
 use crate::place::links::{self, PIPE, SERIAL};
 use crate::place::shared_memory;
-use crate::place::transports::{is_about_certificates, is_about_tls, shared};
+use crate::place::tls::{is_about_certificates, is_about_tls};
+use crate::place::transports::shared;
 use crate::place::usb;
 
 /// How to get certificates.
@@ -44,8 +45,12 @@ fn other_scheme(scheme: &str) -> &'static str {
         SERIAL | PIPE => {
             "; serial lines and pipes are for Linux alone: pick another one with --endpoint SCHEME://..."
         }
-        usb::HOST | usb::GADGET if !cfg!(feature = "usb") => {
-            "; this build has no USB: build it with `--features usb`, or pick another one"
+        "tls" => "; this build has no TLS: build it with `--features tls`, or pick another one",
+        usb::HOST => {
+            "; this build is no USB host: build it with `--features usb`, or pick another one"
+        }
+        usb::GADGET if cfg!(target_os = "linux") => {
+            "; this build is no USB device: build it with `--features gadget`, or pick another one"
         }
         usb::GADGET => {
             "; USB gadgets are for Linux alone: pick another one with --endpoint SCHEME://..."

@@ -1,13 +1,12 @@
 //! The transports of this build, and what has to be known of each.
 
-use std::io;
-
-use channel::{ConnectError, Domain, Endpoint, EndpointError};
-use transport_tcp::{Credentials, CredentialsError, Pem, Tcp, Tls, TlsError};
+use channel::{Domain, Endpoint, EndpointError};
+use transport_tcp::Tcp;
 
 use super::Role;
 use super::links::{Links, PIPE, SERIAL, Wire};
 use super::shared_memory;
+use super::tls;
 use super::usb;
 
 /// The endpoint unless another one is asked for.
@@ -21,7 +20,7 @@ pub fn domain(links: &Links) -> Domain {
     let domain = Domain::new();
     shared_memory::add_to(&domain);
     domain.add(Tcp::new());
-    domain.add(Tls::from_options());
+    tls::add_to(&domain);
     links.add_to(&domain);
     usb::add_to(&domain);
     domain
@@ -125,14 +124,6 @@ pub fn secure() -> Endpoint {
 /// Options that say where certificates and keys lie. Each side has its own.
 const FILES: [&str; 3] = ["ca", "cert", "key"];
 
-/// From now on, whoever listens or connects with `tls:` in the domain trusts the first of these
-/// certificates, and shows the second, whose key is the third.
-pub fn show(domain: &Domain, [ca, cert, key]: [&str; 3]) {
-    let [ca, cert, key] = [ca, cert, key].map(str::as_bytes);
-    let credentials = Credentials::from_pem(Pem { ca, cert, key });
-    domain.add(Tls::new(credentials.expect("they were made just now")));
-}
-
 /// Whether certificates are needed there and none are given.
 pub fn lacks_certificates(endpoint: &Endpoint) -> bool {
     endpoint.scheme() == "tls" && FILES.iter().all(|key| endpoint.option(key).is_none())
@@ -150,16 +141,4 @@ pub fn host(endpoint: &Endpoint) -> String {
     let host = endpoint.authority().rsplit_once(':');
     let host = host.map_or(endpoint.authority(), |(host, _)| host);
     host.trim_matches(['[', ']']).to_owned()
-}
-
-/// Whether it is TLS that was agreed on badly: the error says with what to do.
-pub fn is_about_tls(error: &ConnectError) -> bool {
-    TlsError::of(error).is_some()
-}
-
-/// Whether it is about the files of certificates and keys.
-pub fn is_about_certificates(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .is_some_and(|error| error.is::<CredentialsError>())
 }

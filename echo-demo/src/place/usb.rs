@@ -1,19 +1,25 @@
 //! USB: this machine as the host of a cable, as the device at its other end, or, where a controller of each kind is
 //! wired to the other, as both.
 
+#[cfg(all(feature = "gadget", target_os = "linux"))]
+mod gadget;
+#[cfg(not(all(feature = "gadget", target_os = "linux")))]
+#[path = "usb/no_gadget.rs"]
+mod gadget;
 #[cfg(feature = "usb")]
-mod ends;
+mod host;
 #[cfg(not(feature = "usb"))]
-#[path = "usb/none.rs"]
-mod ends;
+#[path = "usb/no_host.rs"]
+mod host;
 
-use channel::{Endpoint, EndpointError};
+use channel::{Domain, Endpoint, EndpointError};
 use serde::Serialize;
 
 use super::Role;
 use super::transports::NAME;
 
-pub use ends::{add_to, close_gadgets, devices, rule, watch};
+pub use gadget::close_gadgets;
+pub use host::{devices, rule, watch};
 
 /// The scheme of a host's end.
 pub const HOST: &str = "usb";
@@ -50,6 +56,12 @@ pub enum Change {
     Left(Device),
 }
 
+/// From now on the domain reaches, and is reached by, what is at the other end of this machine's cables.
+pub fn add_to(domain: &Domain) {
+    host::add_to(domain);
+    gadget::add_to(domain);
+}
+
 /// From now on gadgets are taken away if the process is interrupted.
 pub fn leave_nothing_at(endpoints: &[Endpoint]) {
     #[cfg(target_os = "linux")]
@@ -67,7 +79,9 @@ pub fn meet(transport: &Endpoint, role: Role, alone: bool) -> Option<Endpoint> {
     let at = match (transport.scheme(), role) {
         (HOST, Role::Client) => any(transport),
         // A device that serves already, or is plugged in soon.
-        (HOST, Role::Both { spawn: false }) if alone && (is_there() || !ends::has_controller()) => {
+        (HOST, Role::Both { spawn: false })
+            if alone && (is_there() || !gadget::has_controller()) =>
+        {
             any(transport)
         }
         (HOST | GADGET, Role::Both { .. }) => own(transport),

@@ -1,4 +1,4 @@
-//! A build without USB.
+//! A build that is no host.
 
 use std::io;
 
@@ -8,13 +8,6 @@ use super::{Change, Device};
 use crate::error::{Error, Result};
 
 pub fn add_to(_: &Domain) {}
-
-/// There are none.
-pub fn close_gadgets() {}
-
-pub fn has_controller() -> bool {
-    false
-}
 
 pub fn devices() -> Result<Vec<Device>> {
     Err(unsupported())
@@ -31,6 +24,6 @@ pub fn watch(_: impl FnMut(Change) -> Result<bool>) -> Result<()> {
 fn unsupported() -> Error {
     Error::Usb(io::Error::new(
         io::ErrorKind::Unsupported,
-        "this build has no USB: build it with `--features usb`",
+        "this build is no USB host: build it with `--features usb`",
     ))
 }

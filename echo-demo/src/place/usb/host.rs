@@ -1,4 +1,4 @@
-//! Both ends of a cable, as far as this system has them.
+//! This machine as a host.
 
 use std::io;
 
@@ -8,61 +8,9 @@ use transport_usb::{DeviceInfo, Event, Usb, Watch};
 use super::{Change, Device};
 use crate::error::{Error, Result};
 
-/// From now on the domain reaches, and is reached by, what is at the other end of this machine's cables.
+/// From now on the domain reaches, and is reached by, devices.
 pub fn add_to(domain: &Domain) {
     domain.add(Usb::new());
-    #[cfg(target_os = "linux")]
-    gadget::add_to(domain);
-}
-
-/// Whether this machine can be a device, and is not one already.
-#[cfg(not(target_os = "linux"))]
-pub fn has_controller() -> bool {
-    false
-}
-
-/// There are none.
-#[cfg(not(target_os = "linux"))]
-pub fn close_gadgets() {}
-
-#[cfg(target_os = "linux")]
-pub use gadget::{close_gadgets, has_controller};
-
-#[cfg(target_os = "linux")]
-mod gadget {
-    use std::fs;
-    use std::path::Path;
-    use std::sync::OnceLock;
-
-    use channel::Domain;
-    use transport_usb::UsbGadget;
-
-    /// Of all domains.
-    static GADGETS: OnceLock<UsbGadget> = OnceLock::new();
-
-    pub fn add_to(domain: &Domain) {
-        domain.add(GADGETS.get_or_init(UsbGadget::new).clone());
-    }
-
-    /// Takes away the gadgets of this process, which ends.
-    pub fn close_gadgets() {
-        if let Some(gadgets) = GADGETS.get() {
-            gadgets.close();
-        }
-    }
-
-    pub fn has_controller() -> bool {
-        let controllers = Path::new("/sys/class/udc").read_dir();
-        // The file names who has it.
-        let is_free = |controller: &Path| {
-            fs::read(controller.join("function")).is_ok_and(|taken| taken.trim_ascii().is_empty())
-        };
-        controllers
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|controller| is_free(&controller.path()))
-    }
 }
 
 /// The devices that run a gadget of ours.
