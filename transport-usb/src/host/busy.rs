@@ -16,37 +16,40 @@ pub(super) fn denied(seen: &Seen) -> io::Error {
     )
 }
 
-/// Somebody else has the interface.
-pub(super) fn busy(seen: &Seen, pick: &Pick, plain: bool) -> io::Error {
+/// Somebody else has the interface; and whether that is a program, which may just be about to give it back.
+pub(super) fn busy(seen: &Seen, pick: &Pick, plain: bool) -> (io::Error, bool) {
     let interface = pick.interface;
-    io::Error::new(
-        io::ErrorKind::ResourceBusy,
-        format!(
-            "interface {interface} of USB device {seen} is in use by {}",
-            holder(seen, interface, plain)
-        ),
+    let (who, is_program) = holder(seen, interface, plain);
+    let text = format!("interface {interface} of USB device {seen} is in use by {who}");
+    (
+        io::Error::new(io::ErrorKind::ResourceBusy, text),
+        is_program,
     )
 }
 
 #[cfg(not(target_os = "linux"))]
-fn holder(_: &Seen, _: u8, _: bool) -> String {
-    "another program or a driver of the system: end that, or use another device".to_owned()
+fn holder(_: &Seen, _: u8, _: bool) -> (String, bool) {
+    let who = "another program or a driver of the system: end that, or use another device";
+    (who.to_owned(), true)
 }
 
 /// Who it is, and what to do about it.
 #[cfg(target_os = "linux")]
-fn holder(seen: &Seen, interface: u8, plain: bool) -> String {
+fn holder(seen: &Seen, interface: u8, plain: bool) -> (String, bool) {
     match driver(seen, interface) {
-        // What programs use devices through.
-        Some((_, name)) if name == "usbfs" => process(seen),
-        Some((interface, name)) => format!(
-            "the kernel's driver `{name}`: take it off with `echo {interface} | sudo tee /sys/bus/usb/drivers/{name}/unbind`{}",
-            match plain {
+        // `usbfs` is what programs use devices through.
+        Some((interface, name)) if name != "usbfs" => {
+            let option = match plain {
                 true => ", or by the option `detach=yes`",
                 false => "",
-            }
-        ),
-        None => process(seen),
+            };
+            let text = format!(
+                "the kernel's driver `{name}`: take it off with `echo {interface} | sudo tee \
+                 /sys/bus/usb/drivers/{name}/unbind`{option}"
+            );
+            (text, false)
+        }
+        _ => (process(seen), true),
     }
 }
 

@@ -25,6 +25,10 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Meanwhile it is looked so often.
 const SOON: Duration = Duration::from_millis(10);
 
+/// How long a program that has the device may take to give it back: one that uses this crate keeps it for a quarter of
+/// a second after its last channel.
+const HANDED_ON: Duration = Duration::from_millis(500);
+
 /// The device of one address, opened again and again.
 pub(super) struct UsbDevice {
     address: Address,
@@ -39,8 +43,8 @@ pub(super) struct UsbDevice {
 enum Failed {
     /// It is not there.
     Absent,
-    /// It may be ready in a moment; if it is not, this is the reason.
-    Unready(io::Error),
+    /// It may be ready before so much time is over; if it is not, this is the reason.
+    Unready(io::Error, Duration),
     /// Waiting alone does not help.
     Told(io::Error),
 }
@@ -55,8 +59,9 @@ impl UsbDevice {
         }
     }
 
-    fn is_patient(&self) -> bool {
-        self.unready.is_none_or(|since| since.elapsed() < SETTLE)
+    /// Whether a device that is not ready is waited for, for so long.
+    fn is_patient(&self, limit: Duration) -> bool {
+        self.unready.is_none_or(|since| since.elapsed() < limit)
     }
 
     fn attempt(&mut self, bus: &Bus) -> Result<BulkLink, Failed> {
@@ -68,9 +73,9 @@ impl UsbDevice {
             self.there = there;
             self.unready = None;
         }
-        let pick = choose(&seen, address, self.is_patient()).map_err(|miss| match miss {
+        let pick = choose(&seen, address, self.is_patient(SETTLE)).map_err(|miss| match miss {
             Miss::Absent => Failed::Absent,
-            Miss::Soon => Failed::Unready(absent(address)),
+            Miss::Soon => Failed::Unready(absent(address), SETTLE),
             Miss::Told(error) => Failed::Told(error),
         })?;
         take(&devices[pick.device], &seen[pick.device], &pick, address)
@@ -104,12 +109,12 @@ impl Device for UsbDevice {
                 }
                 Err(absent)
             }
-            Err(Failed::Unready(error)) if self.is_patient() => {
+            Err(Failed::Unready(error, limit)) if self.is_patient(limit) => {
                 self.unready.get_or_insert_with(Instant::now);
                 news.soon();
                 Err(io::Error::new(io::ErrorKind::NotFound, error))
             }
-            Err(Failed::Unready(error) | Failed::Told(error)) => Err(error),
+            Err(Failed::Unready(error, _) | Failed::Told(error)) => Err(error),
         };
         // What was opened in vain has left an event, which is no news; a device that has come meanwhile is.
         if bus.note() && result.is_err() {
@@ -133,10 +138,10 @@ fn take(
 ) -> Result<BulkLink, Failed> {
     let left = |error| match error {
         rusb::Error::NoDevice | rusb::Error::NotFound => Failed::Absent,
-        other => Failed::Unready(failed(other, &format!("USB device {seen}"))),
+        other => Failed::Unready(failed(other, &format!("USB device {seen}")), SETTLE),
     };
     let handle = device.open().map_err(|error| match error {
-        rusb::Error::Access if is_new(seen) => Failed::Unready(denied(seen)),
+        rusb::Error::Access if is_new(seen) => Failed::Unready(denied(seen), SETTLE),
         rusb::Error::Access => Failed::Told(denied(seen)),
         other => left(other),
     })?;
@@ -147,7 +152,10 @@ fn take(
     handle
         .claim_interface(pick.interface)
         .map_err(|error| match error {
-            rusb::Error::Busy => Failed::Told(busy(seen, pick, address.plain.is_some())),
+            rusb::Error::Busy => match busy(seen, pick, address.plain.is_some()) {
+                (error, true) => Failed::Unready(error, HANDED_ON),
+                (error, false) => Failed::Told(error),
+            },
             other => left(other),
         })?;
     // What lies in the endpoints is an old session's, and the other end is told by this that a new one begins.
@@ -165,7 +173,7 @@ fn take(
             ..Queue::default()
         },
     };
-    BulkLink::new(transfers, queue).map_err(Failed::Unready)
+    BulkLink::new(transfers, queue).map_err(|error| Failed::Unready(error, SETTLE))
 }
 
 /// Whether the system has just made the device's file, or has just changed who may use it.
