@@ -83,10 +83,9 @@ impl<L: Load> Engine<L> {
     fn step(&mut self) -> bool {
         let now = self.start.elapsed();
         match self.turn(now) {
-            // What the two ends say to be heard is no use of the link.
-            Ok(true) if self.load.is_idle() => {}
-            Ok(true) => self.idle = None,
-            Ok(false) if self.is_over(now) => return false,
+            // Also while there is always something to do: what comes for nobody is no use of the link.
+            Ok(_) if self.is_over(now) => return false,
+            Ok(true) => {}
             Ok(false) => self.sleep(),
             Err(error) => self.broke(&error),
         }
@@ -125,7 +124,7 @@ impl<L: Load> Engine<L> {
 
     /// Whether nobody has used this for long enough; then nobody finds it any more.
     fn is_over(&mut self, now: Duration) -> bool {
-        if self.shared.desk().users > 0 || !self.load.is_idle() {
+        if !self.load.is_idle() || self.shared.desk().users > 0 {
             self.idle = None;
             return false;
         }

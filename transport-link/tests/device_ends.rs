@@ -341,3 +341,35 @@ fn a_short_keep_alive_keeps_no_link_open() {
     drop((server, client));
     eventually("both are closed", || Arc::strong_count(&in_use) == 1);
 }
+
+/// Gives something to read whenever it is asked.
+struct Flood(Arc<AtomicBool>);
+
+impl Link for Flood {
+    fn poll_read(&mut self, _: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        into.fill(0x55);
+        Poll::Ready(Ok(into.len()))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(from.len()))
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+// shows B3: a device that sends rubbish without a pause is closed as well when nobody wants it any more.
+#[test]
+fn a_flood_that_nobody_wants_keeps_no_link_open() {
+    let closed = Arc::<AtomicBool>::default();
+    let client = domain(Settings::default(), Once::new(Flood(closed.clone())))
+        .broker("client")
+        .unwrap();
+    let limit = Some(Duration::from_millis(50));
+    assert!(client.connect_at(&at("link://cable"), 1, limit).is_err());
+    eventually("the link is closed", || closed.load(Ordering::SeqCst));
+}
