@@ -40,8 +40,10 @@ pub(crate) struct Line {
     busy: Option<Instant>,
     /// No more will come.
     ended: bool,
-    /// It was told that no more will be written.
+    /// It was told that no more will be written, or takes no more.
     finished: bool,
+    /// Why it takes no more: it is closed for that when what has come was read.
+    failed: Option<io::Error>,
     /// What was written may be inside of the link yet.
     unflushed: bool,
     turns: u32,
@@ -62,6 +64,7 @@ impl Line {
             busy: None,
             ended: false,
             finished: false,
+            failed: None,
             unflushed: false,
             turns: 0,
             spinner: match has_descriptors(&*link) {
@@ -110,15 +113,35 @@ impl Line {
         waker: &Waker,
         now: Duration,
     ) -> io::Result<bool> {
-        let mut cx = Context::from_waker(waker);
-        let written = self.write(load, &mut cx, now)?;
+        if self.finished {
+            return Ok(false);
+        }
+        let said = self.write_all(load, &mut Context::from_waker(waker), now);
+        said.or_else(|error| {
+            (self.from, self.to) = (0, 0);
+            (self.finished, self.unflushed) = (true, false);
+            if !load.end_of_output() {
+                self.failed = Some(error);
+            }
+            self.readable = true;
+            Ok(true)
+        })
+    }
+
+    fn write_all(
+        &mut self,
+        load: &mut impl Load,
+        cx: &mut Context<'_>,
+        now: Duration,
+    ) -> io::Result<bool> {
+        let written = self.write(load, cx, now)?;
         if self.from == self.to {
-            if self.unflushed && self.link.poll_flush(&mut cx)?.is_ready() {
+            if self.unflushed && self.link.poll_flush(cx)?.is_ready() {
                 self.unflushed = false;
             }
             if !self.unflushed {
                 load.sent();
-                if self.to == 0 && !self.finished && load.is_finished() {
+                if self.to == 0 && load.is_finished() {
                     self.finished = true;
                     self.link.finish()?;
                     return Ok(true);
@@ -135,7 +158,7 @@ impl Line {
         now: Duration,
     ) -> io::Result<bool> {
         if !self.readable || self.ended {
-            return Ok(false);
+            return self.failed.take().map_or(Ok(false), Err);
         }
         let most = load.room().min(self.into.len());
         if most == 0 {
@@ -144,7 +167,7 @@ impl Line {
         match self.link.poll_read(cx, &mut self.into[..most]) {
             Poll::Pending => {
                 self.readable = false;
-                return Ok(false);
+                return self.failed.take().map_or(Ok(false), Err);
             }
             Poll::Ready(Ok(0)) => {
                 self.ended = true;

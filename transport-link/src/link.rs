@@ -15,7 +15,8 @@ pub trait Link: Send {
     /// an error, and the link is closed.
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
 
-    /// Sends from `from`, which is not empty, at least one byte. After an error the link is closed.
+    /// Sends from `from`, which is not empty, at least one byte. After an error nothing is written any more, and the
+    /// link is closed when what has arrived by then was read; a bare stream is read on until it ends by itself.
     ///
     /// What was taken cannot be overtaken any more: a link with a large buffer on a slow line makes urgent frames
     /// wait, and does better to take less.

@@ -21,6 +21,10 @@ pub(crate) trait Load {
     fn end_of_input(&mut self) -> bool {
         false
     }
+    /// The link takes nothing any more; whether it is of use all the same.
+    fn end_of_output(&mut self) -> bool {
+        false
+    }
     /// What is to be sent.
     fn transmit(&mut self, now: Duration, out: &mut [u8]) -> usize;
     /// What was transmitted is out of this process.

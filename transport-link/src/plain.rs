@@ -213,6 +213,17 @@ impl Load for Plain {
         true
     }
 
+    /// The user is told when it writes, and reads on: the link's input ends by itself.
+    fn end_of_output(&mut self) -> bool {
+        let Some(current) = &mut self.current else {
+            return false;
+        };
+        current.output_ended = true;
+        current.state.outbound.abort_reading();
+        current.state.has_left(STREAM | READING);
+        true
+    }
+
     fn transmit(&mut self, _: Duration, out: &mut [u8]) -> usize {
         let Some(current) = &mut self.current else {
             return 0;

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
@@ -154,4 +154,47 @@ fn halves_given_in_code() {
         .connect_at(&at("link+plain://cable"), 0, Some(LIMIT))
         .unwrap_err();
     assert!(error.to_string().contains("give another one"), "{error}");
+}
+
+/// Takes no byte.
+struct Torn;
+
+impl Write for Torn {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+// shows C6, T6: who writes to a link that takes nothing any more is told, also while nobody reads; and what comes is read
+// to its end.
+#[test]
+fn a_link_that_takes_nothing_is_read_to_its_end() {
+    const ALL: usize = 1 << 20;
+    let (read, mut to) = std::io::pipe().unwrap();
+    let client = domain(
+        Settings::default(),
+        Once::new(Halves::new(read, Torn).unwrap()),
+    )
+    .broker("client")
+    .unwrap();
+    let mut ours = client
+        .connect_at(&at("link+plain://cable"), 0, Some(LIMIT))
+        .unwrap();
+    // More than all buffers on the way hold.
+    let writing = thread::spawn(move || to.write_all(&vec![5; ALL]));
+    let error = loop {
+        if let Err(error) = ours.write_timeout(b"x", LIMIT) {
+            break error;
+        }
+    };
+    assert!(matches!(error, WriteError::PeerLost(_)), "{error:?}");
+    let mut got = vec![0; ALL];
+    ours.read_exact_timeout(&mut got, LIMIT).unwrap();
+    assert!(got.iter().all(|&byte| byte == 5));
+    assert_eq!(ours.read_timeout(&mut [0; 8], LIMIT).unwrap(), 0);
+    writing.join().unwrap().unwrap();
 }
