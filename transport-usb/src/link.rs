@@ -58,8 +58,8 @@ pub enum Ends {
 
 /// A [`Link`] over a [`Bulk`].
 ///
-/// What was received before a fault is given first, then the fault as an error; after it, nothing is. Transfers that
-/// were sent are not repeated: an error ends the link, and what was lost is the business of the session above.
+/// What was received before a fault is given to the reader first, then the fault as an error; after it, nothing is. The
+/// writer is told of it at once. Transfers that were sent are not repeated: an error ends the link, and what was lost is the business of the session above.
 pub struct BulkLink {
     bulk: Box<dyn Bulk>,
     how: Queue,
@@ -337,9 +337,9 @@ impl Link for BulkLink {
             self.note_for_writer(cx);
         }
         match &self.broken {
-            // What was received before is read first; then the reader is told.
-            Some(fault) if self.received.is_empty() => Poll::Ready(Err(fault.clone().into())),
-            _ => {
+            // What was received before is still read.
+            Some(fault) => Poll::Ready(Err(fault.clone().into())),
+            None => {
                 self.writer = Some(cx.waker().clone());
                 Poll::Pending
             }
@@ -351,9 +351,9 @@ impl Link for BulkLink {
             self.note_for_writer(cx);
         }
         match &self.broken {
-            Some(fault) if self.received.is_empty() => Poll::Ready(Err(fault.clone().into())),
+            Some(fault) => Poll::Ready(Err(fault.clone().into())),
             None if self.sending == 0 => Poll::Ready(Ok(())),
-            _ => {
+            None => {
                 self.writer = Some(cx.waker().clone());
                 Poll::Pending
             }

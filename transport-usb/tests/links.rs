@@ -104,3 +104,32 @@ fn a_transfer_that_is_too_large_ends_the_link() {
         "{error:?}"
     );
 }
+
+// shows C4, C6: whoever only writes is told of the loss as well, though there is something to read before it.
+#[test]
+fn a_writer_that_does_not_read_is_told_of_the_loss() {
+    let seed = seed("a_writer_that_does_not_read_is_told_of_the_loss");
+    for &told in Told::ALL {
+        for how in [Loss::Transfers, Loss::Endpoints] {
+            let wire = Wire::new(512, seed);
+            let side =
+                |end| Side::new(&wire, end, told, queue(4, 1024), bytes(1, 100_000)).unwrap();
+            let mut sides = [side(End::Host), side(End::Gadget)];
+            let mut random = Random::new(seed);
+            sides.iter_mut().for_each(|side| side.deaf = true);
+            drive(&mut sides, &mut random);
+            assert!(sides.iter().all(|side| !side.torn && side.sent < 100_000));
+            wire.cut(&End::BOTH, how);
+            drive(&mut sides, &mut random);
+            for side in &mut sides {
+                assert!(side.torn, "{told:?}, {how:?}");
+                side.deaf = false;
+            }
+            drive(&mut sides, &mut random);
+            for side in &sides {
+                assert!(side.error.is_some() && side.send.starts_with(&side.got));
+                assert!(!side.got.is_empty(), "{told:?}, {how:?}");
+            }
+        }
+    }
+}

@@ -23,6 +23,8 @@ pub struct Side {
     pub sent: usize,
     pub got: Vec<u8>,
     flushed: bool,
+    /// The writer was told that it takes no more.
+    pub torn: bool,
     /// What the link ended with.
     pub error: Option<std::io::Error>,
     /// Reads nothing.
@@ -55,6 +57,7 @@ impl Side {
             sent: 0,
             got: Vec::new(),
             flushed: false,
+            torn: false,
             error: None,
             deaf: false,
         })
@@ -87,7 +90,7 @@ impl Side {
     /// Whether there is nothing to ask for.
     fn is_idle(&self) -> bool {
         let reads = self.readable && !self.deaf;
-        let writes = self.writable && !self.flushed;
+        let writes = self.writable && !self.flushed && !self.torn;
         self.error.is_some() || !reads && !writes
     }
 
@@ -113,7 +116,7 @@ impl Side {
     }
 
     fn write(&mut self, cx: &mut Context<'_>, random: &mut Random) -> bool {
-        if !self.writable || self.error.is_some() || self.flushed {
+        if !self.writable || self.error.is_some() || self.flushed || self.torn {
             return false;
         }
         let left = &self.send[self.sent..];
@@ -121,7 +124,7 @@ impl Side {
             match self.link.poll_flush(cx) {
                 Poll::Pending => self.writable = false,
                 Poll::Ready(Ok(())) => self.flushed = true,
-                Poll::Ready(Err(error)) => self.error = Some(error),
+                Poll::Ready(Err(_)) => self.tears(),
             }
             return true;
         }
@@ -132,9 +135,15 @@ impl Side {
                 assert!((1..=most).contains(&n), "{n} of {most} bytes were taken");
                 self.sent += n;
             }
-            Poll::Ready(Err(error)) => self.error = Some(error),
+            Poll::Ready(Err(_)) => self.tears(),
         }
         true
+    }
+
+    /// As the driver does it: what has come is still read, up to the error.
+    fn tears(&mut self) {
+        self.torn = true;
+        self.readable = true;
     }
 }
 
