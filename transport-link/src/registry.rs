@@ -42,12 +42,19 @@ impl Registry {
                 let row = row.get();
                 fits(row, &settings, plain)?;
                 // A device that could not be opened is tried once more.
-                row.shared.desk().tried.take_if(|tried| tried.is_err());
+                let mut desk = row.shared.desk();
+                desk.tried.take_if(|tried| tried.is_err());
+                // Under the registry's lock: a driver that nobody uses may end at any time.
+                desk.enter();
                 row.shared.clone()
             }
             Entry::Vacant(vacant) => {
                 let shared = Shared::new(vacant.key());
-                shared.desk().lingers = device.lingers();
+                let mut desk = shared.desk();
+                desk.lingers = device.lingers();
+                // Before it starts: its first look would be for nobody.
+                desk.enter();
+                drop(desk);
                 let seat = Seat {
                     registry: Arc::downgrade(self),
                     shared: shared.clone(),
@@ -73,8 +80,6 @@ impl Registry {
                 shared
             }
         };
-        // Under the lock: a driver that nobody uses may end at any time.
-        shared.desk().enter();
         Ok(Use(shared))
     }
 }
