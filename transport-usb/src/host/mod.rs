@@ -7,6 +7,7 @@ mod busy;
 mod choose;
 mod descriptors;
 mod device;
+mod faults;
 mod list;
 mod news;
 mod read;

@@ -1,5 +1,6 @@
-//! When it is worth to look for a device again.
+//! When it is worth to look again.
 
+use std::ffi::c_short;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -20,13 +21,12 @@ impl News {
     /// # Errors
     /// The system has no descriptor left.
     pub(super) fn new(bus: BorrowedFd<'_>) -> io::Result<News> {
-        use rustix::event::epoll::{CreateFlags, EventData, EventFlags, add, create};
+        use rustix::event::PollFlags;
         use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
-        let all = create(CreateFlags::CLOEXEC)?;
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        add(&all, bus, EventData::new_u64(0), EventFlags::IN)?;
-        add(&all, &timer, EventData::new_u64(1), EventFlags::IN)?;
+        let readable = PollFlags::IN.bits().cast_signed();
+        let all = gather([(bus, readable), (timer.as_fd(), readable)].into_iter())?;
         Ok(News { all, timer })
     }
 
@@ -66,5 +66,33 @@ impl News {
 impl AsFd for News {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.all.as_fd()
+    }
+}
+
+/// One descriptor that stands for all of these: readable while one of them has the events, by the bits of `poll`.
+#[cfg(target_os = "linux")]
+pub(super) fn gather<'a>(
+    fds: impl Iterator<Item = (BorrowedFd<'a>, c_short)>,
+) -> io::Result<OwnedFd> {
+    use rustix::event::epoll::{CreateFlags, EventData, EventFlags, add, create};
+    let epoll = create(CreateFlags::CLOEXEC)?;
+    for (fd, events) in fds {
+        let wanted = EventFlags::from_bits_truncate(u32::from(events.cast_unsigned()));
+        add(&epoll, fd, EventData::new_u64(0), wanted)?;
+    }
+    Ok(epoll)
+}
+
+/// Outside of Linux libusb has but one: devices have threads there that tell it by a pipe.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn gather<'a>(
+    mut fds: impl Iterator<Item = (BorrowedFd<'a>, c_short)>,
+) -> io::Result<OwnedFd> {
+    match (fds.next(), fds.next()) {
+        (Some((one, _)), None) => one.try_clone_to_owned(),
+        _ => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "libusb waits on more than one descriptor here",
+        )),
     }
 }

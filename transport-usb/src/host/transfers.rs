@@ -8,7 +8,7 @@
 //! set a mark, and do nothing that could panic.
 
 use std::collections::VecDeque;
-use std::ffi::{c_int, c_short, c_void};
+use std::ffi::{c_int, c_void};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -18,18 +18,15 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::task::Context as Task;
 use std::time::{Duration, Instant};
 
-use rusb::constants::{
-    LIBUSB_ERROR_BUSY, LIBUSB_ERROR_INVALID_PARAM, LIBUSB_ERROR_IO, LIBUSB_ERROR_NO_DEVICE,
-    LIBUSB_ERROR_NO_MEM, LIBUSB_ERROR_NOT_SUPPORTED, LIBUSB_ERROR_PIPE, LIBUSB_TRANSFER_CANCELLED,
-    LIBUSB_TRANSFER_COMPLETED, LIBUSB_TRANSFER_NO_DEVICE, LIBUSB_TRANSFER_OVERFLOW,
-    LIBUSB_TRANSFER_STALL, LIBUSB_TRANSFER_TIMED_OUT, LIBUSB_TRANSFER_TYPE_BULK,
-};
+use rusb::constants::LIBUSB_TRANSFER_TYPE_BULK;
 use rusb::ffi::{
     libusb_alloc_transfer, libusb_cancel_transfer, libusb_free_pollfds, libusb_free_transfer,
     libusb_get_pollfds, libusb_set_pollfd_notifiers, libusb_submit_transfer, libusb_transfer,
 };
 use rusb::{Context, DeviceHandle, UsbContext};
 
+use super::faults::{refused, result};
+use super::news::gather;
 use crate::bulk::{Bulk, Completion, Fault, Way};
 
 /// How long a drop waits for the transfers that it has cancelled. The kernel gives them back within a millisecond
@@ -312,37 +309,6 @@ impl Drop for Transfers {
     }
 }
 
-/// Why libusb did not queue a transfer.
-fn refused(code: c_int) -> Fault {
-    match code {
-        LIBUSB_ERROR_NO_DEVICE => Fault::Gone,
-        LIBUSB_ERROR_IO => Fault::Io,
-        LIBUSB_ERROR_PIPE => Fault::Pipe,
-        LIBUSB_ERROR_NO_MEM => Fault::System(
-            "the system has no memory for a USB transfer; on Linux all processes together have what \
-             /sys/module/usbcore/parameters/usbfs_memory_mb says"
-                .into(),
-        ),
-        LIBUSB_ERROR_BUSY => Fault::System("libusb has this USB transfer already".into()),
-        LIBUSB_ERROR_INVALID_PARAM | LIBUSB_ERROR_NOT_SUPPORTED => Fault::System(
-            "the system does not take USB transfers of this kind or size".into(),
-        ),
-        other => Fault::System(format!("libusb did not take a USB transfer: error {other}")),
-    }
-}
-
-/// How a transfer went.
-fn result(status: c_int) -> Result<(), Fault> {
-    match status {
-        LIBUSB_TRANSFER_COMPLETED => Ok(()),
-        LIBUSB_TRANSFER_TIMED_OUT => Err(Fault::Timeout),
-        LIBUSB_TRANSFER_CANCELLED | LIBUSB_TRANSFER_NO_DEVICE => Err(Fault::Gone),
-        LIBUSB_TRANSFER_STALL => Err(Fault::Pipe),
-        LIBUSB_TRANSFER_OVERFLOW => Err(Fault::Overflow),
-        _ => Err(Fault::Io),
-    }
-}
-
 /// A descriptor that is readable while libusb has events to handle, with what is open at this time.
 pub(super) fn events(context: &Context) -> io::Result<OwnedFd> {
     // SAFETY: it may be called at any time; the list is freed below.
@@ -371,29 +337,4 @@ pub(super) fn events(context: &Context) -> io::Result<OwnedFd> {
     // SAFETY: it was made by libusb, and nothing uses it any more.
     unsafe { libusb_free_pollfds(list) };
     events
-}
-
-/// One descriptor that stands for all.
-#[cfg(target_os = "linux")]
-fn gather<'a>(fds: impl Iterator<Item = (BorrowedFd<'a>, c_short)>) -> io::Result<OwnedFd> {
-    use rustix::event::epoll::{CreateFlags, EventData, EventFlags, add, create};
-    let epoll = create(CreateFlags::CLOEXEC)?;
-    for (fd, events) in fds {
-        // Its bits are those of `poll`.
-        let wanted = EventFlags::from_bits_truncate(u32::from(events.cast_unsigned()));
-        add(&epoll, fd, EventData::new_u64(0), wanted)?;
-    }
-    Ok(epoll)
-}
-
-/// Outside of Linux libusb has but one: devices have threads there that tell it by a pipe.
-#[cfg(not(target_os = "linux"))]
-fn gather<'a>(mut fds: impl Iterator<Item = (BorrowedFd<'a>, c_short)>) -> io::Result<OwnedFd> {
-    match (fds.next(), fds.next()) {
-        (Some((one, _)), None) => one.try_clone_to_owned(),
-        _ => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "libusb waits on more than one descriptor here",
-        )),
-    }
 }

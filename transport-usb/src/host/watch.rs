@@ -34,6 +34,20 @@ pub enum Event {
 ///
 /// What has happened between two calls is told by what came of it: a device that was unplugged and plugged in again has
 /// left and arrived, once.
+///
+/// ```no_run
+/// use transport_usb::{Event, Watch};
+///
+/// let mut watch = Watch::new()?;
+/// while let Some(event) = watch.next(None)? {
+///     match event {
+///         Event::Arrived(device) => println!("{} is there", device.endpoint()),
+///         Event::Left(device) => println!("{} has left", device.endpoint()),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), transport_usb::UsbError>(())
+/// ```
 pub struct Watch {
     bus: Bus,
     known: Vec<DeviceInfo>,
