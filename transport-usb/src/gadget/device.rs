@@ -64,10 +64,7 @@ impl Gadget {
         let plain = self.address.plain.is_some();
         match up.ends.ep0.session() {
             // Who speaks a bare stream says nothing at a connection's end, so the next one goes on with it.
-            Some(session) if plain || up.last != Some(session) => {
-                up.last = Some(session);
-                Ok((up.ends.clone(), session))
-            }
+            Some(session) if plain || up.last != Some(session) => Ok((up.ends.clone(), session)),
             Some(_) => Err(absent("the host's program has not begun a new session")),
             None => Err(absent(
                 "no host: the cable is not plugged in, or its other end is off",
@@ -81,6 +78,10 @@ impl Device for Gadget {
         let (ends, session) = self.begun()?;
         let goodbye = self.address.plain.is_none();
         let pair = Pair::new(ends, session, goodbye)?;
+        if let Some(up) = &mut self.up {
+            // From now on its end halts the endpoints, and the host begins another one.
+            up.last = Some(session);
+        }
         Ok(Box::new(BulkLink::new(pair, self.queue())?))
     }
 

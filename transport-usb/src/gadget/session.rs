@@ -159,6 +159,10 @@ impl Bulk for Pair {
         if way == Way::Send && !std::mem::replace(&mut self.spoken, true) {
             self.ends.ep0.look().map_err(|error| fault(&error))?;
         }
+        if way == Way::Receive {
+            // If the host has begun a new session meanwhile, its first transfer must not end up in this one.
+            self.ends.ep0.look().map_err(|error| fault(&error))?;
+        }
         if self.ends.ep0.session() != Some(self.session) {
             return Err(Fault::Gone);
         }
@@ -186,12 +190,14 @@ impl Bulk for Pair {
             Err(Errno::INTR) => 0,
             Err(error) => return Err(Fault::System(error.to_string())),
         };
+        let mut known = Ok(());
         for event in &events[..count] {
             match event.data.u64() {
-                EP0 => self.ends.ep0.look().map_err(|error| fault(&error))?,
+                EP0 => known = self.ends.ep0.look(),
                 _ => self.reap()?,
             }
         }
+        known.map_err(|error| fault(&error))?;
         match self.is_over() {
             true => Err(Fault::Gone),
             false => Ok(()),
