@@ -44,6 +44,28 @@ fn a_host_in_mid_message_and_the_next_host() {
     });
 }
 
+// shows T4, C6, C1: the gadget is still busy with the stream of the old host when the new one begins.
+#[test]
+#[ignore = "needs a USB bus: lab/test"]
+fn a_host_in_mid_stream_and_the_next_host() {
+    on_the_bus(|| {
+        let mut gadget = start(&serving(&[CABLE.gadget()]));
+        gadget.hear("serves");
+        let mut next = Times::of("a host killed in mid-stream: the next one's channel");
+        for _ in 0..8 {
+            let mut host = start(&format!("stream {}", CABLE.host()));
+            host.hear("streams");
+            host.kill();
+            let from = now();
+            let mut channel = dial(&broker("next"), &CABLE.host(), ECHO);
+            next.add_since(from);
+            exchange(&mut channel, 7, 50_000);
+            assert!(gadget.numbers("sink-lost")[1] > 0);
+        }
+        gadget.end();
+    });
+}
+
 // shows T4, C6: no other host comes, and there is no event.
 #[test]
 #[ignore = "needs a USB bus: lab/test"]

@@ -1,10 +1,11 @@
 //! Bare streams, with a program at the other end that has no code of ours.
 
 use std::io::{Read, Write};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use channel::Endpoint;
+use channel::{Endpoint, ReadError, WriteError};
 use usb_gadget::Class;
 
 use crate::support::cable::Cable;
@@ -98,6 +99,58 @@ fn a_vendors_gadget_that_waits_for_the_end_of_a_transfer() {
         assert_eq!(transfers, 1);
         drop(channel);
         drop(gadget);
+    });
+}
+
+// shows C4, C6, T6: who only writes, to a device that says more than anybody reads.
+#[test]
+#[ignore = "needs a USB bus: lab/test"]
+fn a_writer_that_does_not_read_is_told_that_the_device_was_unplugged() {
+    on_the_bus(|| {
+        let mut gadget = vendors_gadget();
+        let channel = broker("client")
+            .connect_at(&vendors_device("serial=raw"), 0, Some(LIMIT))
+            .unwrap();
+        let (mut to_host, from_host) = gadget.ends.take().unwrap();
+        let floods = thread::spawn(move || {
+            let mut sent = 0;
+            while let Ok(n) = to_host.write(&pattern(5, sent, WHOLE)) {
+                sent += n;
+            }
+            (to_host, sent)
+        });
+        let (mut reader, mut writer) = channel.split();
+        // Nobody reads at the other end, so that the writer waits at last.
+        let (blocks, blocked) = mpsc::channel();
+        let writing = thread::spawn(move || {
+            loop {
+                match writer.write_timeout(&[7; 10_000], Duration::from_millis(500)) {
+                    Ok(_) => {}
+                    Err(WriteError::TimedOut) => blocks.send(()).unwrap(),
+                    Err(error) => return error,
+                }
+            }
+        });
+        blocked.recv_timeout(LIMIT).unwrap();
+        CABLE.pull();
+        let error = writing.join().unwrap();
+        assert!(matches!(error, WriteError::PeerLost(_)), "{error:?}");
+        // And what came is there to be read.
+        let (mut got, mut buf) = (0, [0; 10_000]);
+        let end = loop {
+            match reader.read_timeout(&mut buf, LIMIT) {
+                Ok(n @ 1..) => {
+                    assert!(buf[..n] == pattern(5, got, n));
+                    got += n;
+                }
+                end => break end,
+            }
+        };
+        assert!(matches!(end, Err(ReadError::PeerLost(_))), "{end:?}");
+        drop((from_host, gadget));
+        let (_, sent) = floods.join().unwrap();
+        assert!(0 < got && got <= sent, "{got} of {sent}");
+        CABLE.plug();
     });
 }
 

@@ -39,6 +39,7 @@ pub fn play() {
     match role {
         "serve" => serve(rest),
         "cut" => cut(rest),
+        "stream" => stream(rest),
         "hold" => hold(rest),
         "tries" => trouble::tries(rest),
         _ => panic!("there is no role {role}"),
@@ -180,6 +181,17 @@ fn cut(at: &str) {
     messages.write_all(&beginning()).unwrap();
     tell("sent");
     wait_for_word();
+}
+
+/// Is in the middle of a stream when it is killed.
+fn stream(at: &str) {
+    let mut sink = dial(&broker("killed"), &at.parse().unwrap(), SINK);
+    for sent in (0..).step_by(10_000) {
+        if sent == 500_000 {
+            tell("streams");
+        }
+        sink.write_all(&pattern(3, sent, 10_000)).unwrap();
+    }
 }
 
 /// Has a device to itself.

@@ -111,7 +111,10 @@ pub fn host(vid: u16, pid: u16) -> RawHost {
         all.find(|address| (address & 0x80 != 0) == to_host)
             .unwrap()
     };
-    handle.claim_interface(interface.number()).unwrap();
+    // Whoever had it keeps it for a moment.
+    eventually("the interface is free", || {
+        handle.claim_interface(interface.number()).is_ok()
+    });
     handle.set_alternate_setting(interface.number(), 0).unwrap();
     RawHost {
         input: address(true),
@@ -131,7 +134,10 @@ impl RawHost {
 
     /// One transfer to the device.
     pub fn write(&self, bytes: &[u8]) {
-        let n = self.handle.write_bulk(self.output, bytes, LIMIT).unwrap();
-        assert_eq!(n, bytes.len());
+        assert_eq!(self.try_write(bytes, LIMIT), Ok(bytes.len()));
+    }
+
+    pub fn try_write(&self, bytes: &[u8], limit: Duration) -> rusb::Result<usize> {
+        self.handle.write_bulk(self.output, bytes, limit)
     }
 }
