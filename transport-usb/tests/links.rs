@@ -80,6 +80,36 @@ fn bytes_arrive_in_order() {
     }
 }
 
+// shows C1, T4: a half that is not told of what the other one has found would stand still, where nothing else happens.
+#[test]
+fn no_half_stands_still() {
+    let first = seed("no_half_stands_still");
+    for seed in first..first + 400 {
+        let mut random = Random::new(seed);
+        let wire = Wire::new(64, seed);
+        wire.burst(1 + random.below(8));
+        let told = Told::ALL[random.below(Told::ALL.len() as u64) as usize];
+        let mut side = |end| {
+            let mut how = queue(1 + random.below(2) as usize, 64);
+            how.numbered = seed % 2 == 0;
+            // One has a lot to say, the other next to nothing, or both.
+            let length = [0, 1, 500, 5_000][random.below(4) as usize];
+            Side::new(&wire, end, told, how, bytes(end as u64, length)).unwrap()
+        };
+        let mut sides = End::BOTH.map(&mut side);
+        drive(&mut sides, &mut random);
+        let [host, gadget] = &sides;
+        for (from, to) in [(host, gadget), (gadget, host)] {
+            assert_eq!(
+                to.got.len(),
+                from.send.len(),
+                "seed {seed}: it stands still"
+            );
+            assert!(to.got == from.send && from.is_flushed(), "seed {seed}");
+        }
+    }
+}
+
 // shows C1, M4: a numbered transfer that is larger than all buffers ends the link; nothing waits for its end.
 #[test]
 fn a_transfer_that_is_too_large_ends_the_link() {

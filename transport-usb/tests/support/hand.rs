@@ -72,7 +72,9 @@ impl Side {
         if self.error.is_some() {
             return false;
         }
-        if self.called.0.swap(false, Ordering::Relaxed) || self.has_news() {
+        // The descriptor is looked at by who is about to sleep.
+        let called = self.called.0.swap(false, Ordering::Relaxed);
+        if called || self.is_idle() && self.has_news() {
             (self.readable, self.writable) = (true, true);
         }
         let waker = Waker::from(self.called.clone());
