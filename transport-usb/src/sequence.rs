@@ -171,6 +171,7 @@ mod tests {
         // One is missing, or was cut off and is followed by the next: also if the lengths happen to fit.
         for wrong in [
             seventh.clone(),
+            [&sixth[..16], &sixth[24..]].concat(),
             sixth[..32].to_vec(),
             cut(16),
             cut(32),

@@ -6,7 +6,7 @@ use support::hand::{Side, bytes, drive};
 use support::memory::{End, Loss, Told, Wire};
 use support::random::Random;
 use transport_testkit::fault::seed;
-use transport_usb::Queue;
+use transport_usb::{Ends, Queue};
 
 /// The packets of full, high and super speed.
 const PACKETS: [usize; 3] = [64, 512, 1024];
@@ -107,6 +107,32 @@ fn no_half_stands_still() {
             );
             assert!(to.got == from.send && from.is_flushed(), "seed {seed}");
         }
+    }
+}
+
+// shows T6: what programs that are not ours expect of a bare stream: whole packets as they are, and, where it is wanted,
+// an empty packet behind them, which is not taken for an end here either.
+#[test]
+fn whole_packets_and_empty_ones() {
+    let seed = seed("whole_packets_and_empty_ones");
+    for (ends, empty) in [(Ends::Whole, 0), (Ends::ZeroPacket, 2 * 100)] {
+        let wire = Wire::new(64, seed);
+        let mut sides = End::BOTH.map(|end| {
+            let mut how = queue(3, 256);
+            how.ends = ends;
+            let mut side =
+                Side::new(&wire, end, Told::BEST, how, bytes(end as u64, 12_800)).unwrap();
+            side.piece = Some(128);
+            side
+        });
+        drive(&mut sides, &mut Random::new(seed));
+        let [host, gadget] = &sides;
+        assert!(
+            host.got == gadget.send && gadget.got == host.send,
+            "{ends:?}"
+        );
+        let seen = wire.seen();
+        assert_eq!((seen.whole, seen.empty), (2 * 100, empty), "{ends:?}");
     }
 }
 

@@ -14,6 +14,8 @@ use super::random::Random;
 
 /// One end.
 pub struct Side {
+    wire: Wire,
+    end: End,
     link: BulkLink,
     called: Arc<Flag>,
     readable: bool,
@@ -29,6 +31,8 @@ pub struct Side {
     pub error: Option<std::io::Error>,
     /// Reads nothing.
     pub deaf: bool,
+    /// Writes so many bytes at a time, and not some.
+    pub piece: Option<usize>,
 }
 
 struct Flag(AtomicBool);
@@ -49,6 +53,8 @@ impl Side {
         send: Vec<u8>,
     ) -> std::io::Result<Side> {
         Ok(Side {
+            wire: wire.clone(),
+            end,
             link: BulkLink::new(wire.attach(end, told), how)?,
             called: Arc::new(Flag(AtomicBool::new(false))),
             readable: true,
@@ -60,6 +66,7 @@ impl Side {
             torn: false,
             error: None,
             deaf: false,
+            piece: None,
         })
     }
 
@@ -125,12 +132,16 @@ impl Side {
         if left.is_empty() {
             match self.link.poll_flush(cx) {
                 Poll::Pending => self.writable = false,
-                Poll::Ready(Ok(())) => self.flushed = true,
+                Poll::Ready(Ok(())) => {
+                    assert!(self.wire.left(self.end).is_empty(), "flushed, and not sent");
+                    self.flushed = true;
+                }
                 Poll::Ready(Err(_)) => self.tears(),
             }
             return true;
         }
-        let most = left.len().min(1 + random.below(40_000) as usize);
+        let some = 1 + random.below(40_000) as usize;
+        let most = left.len().min(self.piece.unwrap_or(some));
         match self.link.poll_write(cx, &left[..most]) {
             Poll::Pending => self.writable = false,
             Poll::Ready(Ok(n)) => {

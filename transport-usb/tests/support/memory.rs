@@ -97,6 +97,8 @@ pub struct Seen {
     pub deepest: usize,
     /// How many were sent that were not empty, and multiples of the packet size.
     pub whole: usize,
+    /// How many packets without bytes were sent.
+    pub empty: usize,
     /// How many bytes each end was given by transfers that received, up to the first one that did not go well.
     pub received: [usize; 2],
     hole: [bool; 2],
@@ -482,7 +484,10 @@ impl Bulk for MemoryBulk {
             let whole = !buffer.is_empty() && buffer.len().is_multiple_of(state.packet);
             match way {
                 Way::Receive => assert!(whole, "{} bytes cannot be received", buffer.len()),
-                Way::Send => state.seen.whole += usize::from(whole),
+                Way::Send => {
+                    state.seen.whole += usize::from(whole);
+                    state.seen.empty += usize::from(buffer.is_empty());
+                }
             }
             state.seen.submitted[end][way_] += 1;
             state.queues[end][way_].push_back(Transfer {
