@@ -115,10 +115,15 @@ fn no_half_stands_still() {
 #[test]
 fn whole_packets_and_empty_ones() {
     let seed = seed("whole_packets_and_empty_ones");
-    for (ends, empty) in [(Ends::Whole, 0), (Ends::ZeroPacket, 2 * 100)] {
+    // An empty packet ends a transfer, or is one.
+    for (ends, buffer, empty) in [
+        (Ends::Whole, 256, 0),
+        (Ends::ZeroPacket, 256, 2 * 100),
+        (Ends::ZeroPacket, 128, 2 * 100),
+    ] {
         let wire = Wire::new(64, seed);
         let mut sides = End::BOTH.map(|end| {
-            let mut how = queue(3, 256);
+            let mut how = queue(3, buffer);
             how.ends = ends;
             let mut side =
                 Side::new(&wire, end, Told::BEST, how, bytes(end as u64, 12_800)).unwrap();
