@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use transport_link::{Device, Link};
 
@@ -40,13 +41,18 @@ impl Gadget {
         }
     }
 
-    fn queue(&self) -> Queue {
-        match self.address.plain {
+    fn queue(&self, ends: &Endpoints) -> Queue {
+        let queue = match self.address.plain {
             None => ours::queue(),
             Some(plain) => Queue {
                 ends: plain.ends,
                 ..Queue::default()
             },
+        };
+        // Relaxed: it was stored by this thread.
+        match ends.scarce.load(Ordering::Relaxed) {
+            true => ours::small(queue),
+            false => queue,
         }
     }
 
@@ -77,12 +83,13 @@ impl Device for Gadget {
     fn open(&mut self) -> io::Result<Box<dyn Link>> {
         let (ends, session) = self.begun()?;
         let goodbye = self.address.plain.is_none();
+        let queue = self.queue(&ends);
         let pair = Pair::new(ends, session, goodbye)?;
         if let Some(up) = &mut self.up {
             // From now on its end halts the endpoints, and the host begins another one.
             up.last = Some(session);
         }
-        Ok(Box::new(BulkLink::new(pair, self.queue())?))
+        Ok(Box::new(BulkLink::new(pair, queue)?))
     }
 
     fn news(&self) -> Option<BorrowedFd<'_>> {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use rustix::fs::OFlags;
 use usb_gadget::function::custom::{Custom, CustomBuilder, Endpoint, EndpointDirection, Interface};
@@ -44,6 +45,7 @@ pub(super) fn open(address: &Address, path: &Path) -> io::Result<Endpoints> {
         ep0: Ep0::new(ep0),
         receive: file(&path.join("ep1"))?,
         send: file(&path.join("ep2"))?,
+        scarce: AtomicBool::new(false),
     })
 }
 

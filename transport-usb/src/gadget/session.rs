@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Context;
 
 use rustix::event::{Timespec, epoll};
@@ -25,6 +26,8 @@ pub(super) struct Endpoints {
     pub(super) receive: File,
     /// Device to host: IN. In the same mode.
     pub(super) send: File,
+    /// The kernel had no memory for a transfer.
+    pub(super) scarce: AtomicBool,
 }
 
 /// The endpoints while a session is on.
@@ -90,6 +93,7 @@ impl Pair {
 
     fn reap(&mut self) -> Result<(), Fault> {
         let (received, sent) = (&mut self.received, &mut self.sent);
+        let scarce = &self.ends.scarce;
         let reaped = self.aio.reap(
             |Done {
                  slot,
@@ -102,7 +106,13 @@ impl Pair {
                 if let Some(transfer) = transfer {
                     let (moved, result) = match result {
                         Ok(moved) => (moved, Ok(())),
-                        Err(error) => (0, Err(fault(&error))),
+                        Err(error) => {
+                            if Errno::from_io_error(&error) == Some(Errno::NOMEM) {
+                                // Relaxed: the thread that reads it is this one.
+                                scarce.store(true, Ordering::Relaxed);
+                            }
+                            (0, Err(fault(&error)))
+                        }
                     };
                     transfer.over = Some(Completion {
                         buffer,
