@@ -5,7 +5,9 @@ mod support;
 use support::hand::{Side, bytes, drive};
 use support::memory::{End, Loss, Told, Wire};
 use support::random::Random;
+use support::strike::{Strike, What};
 use transport_testkit::fault::seed;
+use transport_usb::bulk::{Fault, Way};
 use transport_usb::{Ends, Queue};
 
 /// The packets of full, high and super speed.
@@ -193,4 +195,21 @@ fn a_writer_that_does_not_read_is_told_of_the_loss() {
             }
         }
     }
+}
+
+// shows T4: a device that goes while it is opened is absent: whoever dials it waits for it.
+#[test]
+fn a_device_that_goes_while_it_is_opened_is_absent() {
+    let wire = Wire::new(512, seed("a_device_that_goes_while_it_is_opened_is_absent"));
+    wire.strike([Strike {
+        end: End::Host,
+        way: Way::Receive,
+        index: 0,
+        after: 0,
+        what: What::Fails(Fault::Gone),
+        runs_on: true,
+    }]);
+    let opened = Side::new(&wire, End::Host, Told::BEST, queue(2, 512), Vec::new());
+    let error = opened.err().map(|error| error.kind());
+    assert_eq!(error, Some(std::io::ErrorKind::NotConnected));
 }
