@@ -1,6 +1,7 @@
 //! What the tests over a cable in memory share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+mod bus;
 pub mod event;
 pub mod hand;
 pub mod memory;
