@@ -21,3 +21,4 @@ pub mod processes;
 pub mod report;
 pub mod rings;
 pub mod sockets;
+pub mod usb;

@@ -245,6 +245,7 @@ fn commit() -> String {
         ":/link-mux",
         ":/transport-link",
         ":/transport-serial",
+        ":/transport-usb",
         ":/bench-peers/src",
     ];
     let mut arguments = vec!["status", "--porcelain", "--"];

@@ -250,9 +250,13 @@ pub fn provenance(
         .flat_map(|row| &row.contestants)
         .map(spread)
         .collect();
+    let each = match plan.each.as_millis() {
+        0 => String::new(),
+        millis => format!(" of {millis} ms each"),
+    };
     let _ = writeln!(
         out,
-        "- how: {how} Medians of {} measurements of {} ms each, contestants interleaved. \
+        "- how: {how} Medians of {} measurements{each}, contestants interleaved. \
          Half of a contestant's measurements lie within ±{:.0} % of its median (typical contestant; \
          widest: ±{:.0} %). Bold: ours, of several the best; italic: the best peer, which `ratio` refers to unless `wanted` names another; _even_: short by less than this run can tell, and by 3 % at most.",
         rows.iter()
@@ -260,7 +264,6 @@ pub fn provenance(
             .map(|c| c.figures.len())
             .max()
             .unwrap_or(0),
-        plan.each.as_millis(),
         100.0 * quantile(&spreads, 0.5),
         100.0 * quantile(&spreads, 1.0),
     );
