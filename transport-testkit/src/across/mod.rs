@@ -50,6 +50,7 @@ mod said;
 mod seat;
 mod served;
 mod wire;
+mod workers;
 
 use std::io;
 use std::process::Command;

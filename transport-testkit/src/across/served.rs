@@ -14,7 +14,8 @@ use super::relay::answers;
 use super::said::{Polled, Said, done, told, unknown, waker};
 use super::seat::{Seats, moved, state, told_receipt};
 use super::wire::{Ask, BEGIN, How, In, Out, Waits, strange};
-use crate::suite::support::{own_id, wait_asleep};
+use super::workers::Workers;
+use crate::suite::support::wait_asleep;
 
 /// Serves until the parent is gone, and then exits.
 pub(super) fn serve(add_to: Box<dyn Fn(&Domain)>) -> ! {
@@ -40,6 +41,7 @@ pub(super) fn serve(add_to: Box<dyn Fn(&Domain)>) -> ! {
         brokers: HashMap::new(),
         connects: HashMap::new(),
         seats: Arc::default(),
+        workers: Workers::default(),
     };
     for (number, question) in questions {
         if let Err(error) = served.answer(number, question) {
@@ -56,6 +58,7 @@ struct Served {
     brokers: HashMap<u64, (Broker, Vec<Bound>)>,
     connects: HashMap<u64, Connect>,
     seats: Arc<Seats>,
+    workers: Workers,
 }
 
 impl Served {
@@ -169,8 +172,8 @@ impl Served {
             return Ok(());
         }
         let (ready, sleeps) = mpsc::channel();
-        thread::spawn(move || {
-            if let Some(id) = own_id() {
+        self.workers.run(move |id| {
+            if let Some(id) = id {
                 said.sleepers.lock().insert(number, id);
             }
             drop(ready);
