@@ -99,7 +99,11 @@ const SERVICES: &[(u16, Service)] = &[
     (ECHO, |channel, _| echo(channel)),
     (FLOOD, |channel, _| flood(channel)),
     (SINK, |mut channel, _| {
-        let read = until_lost(&mut channel, 3, 0);
+        let mut first = vec![0; 10_000];
+        channel.read_exact_timeout(&mut first, LIMIT).unwrap();
+        assert!(first == pattern(3, 0, 10_000));
+        tell("sink-reads");
+        let read = until_lost(&mut channel, 3, 10_000);
         tell(&format!("sink-lost {} {read}", now()));
     }),
     (HALF, |channel, _| half(channel)),

@@ -102,6 +102,7 @@ fn mid_stream(how: Interruption) {
     let mut first = vec![0; 300_000];
     flood.read_exact_timeout(&mut first, LIMIT).unwrap();
     assert!(first == pattern(2, 0, 300_000));
+    gadget.hear("sink-reads");
     let lost = || {
         until_lost(&mut flood, 2, 300_000);
     };

@@ -23,20 +23,23 @@ pub fn is_here() -> bool {
 /// How long a test may take: it is ended before the machine's time is over.
 const TEST: Duration = Duration::from_secs(120);
 
-/// Runs a test of the bus, on a thread that is given up if it hangs. Afterwards, all that was set up must be gone:
-/// gadgets, mounts, threads, descriptors.
+/// Runs a test of the bus. Afterwards, all that it set up must be gone: gadgets, mounts, threads, descriptors.
 pub fn on_the_bus(test: impl FnOnce() + Send + 'static) {
-    on_the_bus_within(TEST, test);
+    on_the_bus_within(TEST, || {
+        start_what_stays();
+        let before = Leaks::snapshot();
+        test();
+        before.check_within(LIMIT).unwrap();
+    });
 }
 
+/// The same, where threads and descriptors are not counted; on a thread that is given up if it hangs.
 pub fn on_the_bus_within(limit: Duration, test: impl FnOnce() + Send + 'static) {
     assert!(
         is_here(),
         "this test sets up USB gadgets on a virtual bus: run `lab/test`"
     );
-    start_what_stays();
     sweep();
-    let before = Leaks::snapshot();
     let start = Instant::now();
     let (end, ended) = mpsc::channel();
     let thread = thread::spawn(move || {
@@ -50,7 +53,6 @@ pub fn on_the_bus_within(limit: Duration, test: impl FnOnce() + Send + 'static) 
         resume_unwind(panic);
     }
     eventually("nothing is left of any gadget", || left().is_empty());
-    before.check_within(LIMIT).unwrap();
     println!("took {:.1} s", start.elapsed().as_secs_f64());
 }
 

@@ -144,7 +144,8 @@ impl Ends for Cables {
             Listens::Host => [cable.host_of(broker), cable.gadget_of(broker)],
         };
         match at.is_plain() {
-            true => ends.map(Endpoint::plain),
+            // Nobody is missed on a bare stream.
+            true => ends.map(|end| end.without_option("keep-alive").plain()),
             false => ends,
         }
     }
@@ -180,9 +181,9 @@ impl Subject for Bus {
         format!("{scheme}://{place}/{broker}").parse().unwrap()
     }
 
-    /// More than the buffers of a channel: 64 KiB at each end, and as much credit.
+    /// Through buffers of 256 bytes, as some tests have them, it takes a packet there and one back for every 128.
     fn large(&self) -> usize {
-        1 << 18
+        1 << 15
     }
 
     fn many(&self) -> usize {
