@@ -8,7 +8,7 @@ use transport_testkit::fault::{Plan, seed};
 use transport_testkit::{ACROSS, Report, Suite, TESTS, Test};
 
 use crate::support::cable::{all, speed};
-use crate::support::lab::on_the_bus_within;
+use crate::support::lab::{on_the_bus_within, sweep};
 use crate::support::subject::{Bus, Cables, Listens, POOL, other};
 
 /// Of three processes, two would have to be the host's end of one cable.
@@ -131,6 +131,8 @@ fn a_host_listens() {
         passes(Listens::Host, some, |cables| {
             Suite::new(Bus(cables)).across(other(Listens::Host, false))
         });
+        // The suite kills the other process of its last test, which is the gadget's here.
+        sweep();
     });
 }
 

@@ -96,10 +96,10 @@ fn mounts() -> Vec<String> {
     ours.map(|words| words[1].to_owned()).collect()
 }
 
-/// Takes away what a test left that failed, so that it does not make this one fail as well.
-fn sweep() {
+/// Takes away what is left of gadgets, so that a test that failed does not make the next one fail as well.
+pub fn sweep() {
     for what in left() {
-        eprintln!("left by an earlier test: {what}");
+        eprintln!("was left: {what}");
     }
     let _ = usb_gadget::remove_all();
     for mount in mounts() {
