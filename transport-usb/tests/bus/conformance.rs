@@ -14,9 +14,6 @@ use crate::support::subject::{Bus, Cables, Listens, POOL, other};
 /// Of three processes, two would have to be the host's end of one cable.
 const THREE: &str = "b2_a_kill_ends_no_other";
 
-/// What can differ where the packets are larger; all the rest is shown at high speed, and takes minutes.
-const PROMISES: [&str; 6] = ["C1", "C4", "C6", "C8", "B3", "M7"];
-
 /// How long a test of the suite may take on an emulated processor.
 const TEST: Duration = Duration::from_secs(120);
 
@@ -98,10 +95,7 @@ fn tests(which: &[&str]) -> Vec<&'static Test> {
 fn a_gadget_listens() {
     on_the_bus_within(ALL, || {
         let all = TESTS.iter().chain(ACROSS);
-        let fast = speed() == "super-speed";
-        let wanted = |test: &&Test| !fast || PROMISES.contains(&test.promise);
-        let all = all.filter(|test| test.name != THREE);
-        let all = all.filter(wanted).collect();
+        let all = all.filter(|test| test.name != THREE).collect();
         passes(Listens::Gadget, all, |cables| {
             Suite::new(Bus(cables)).across(other(Listens::Gadget, false))
         });
