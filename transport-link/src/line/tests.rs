@@ -24,11 +24,12 @@ impl Link for Foreseen {
     }
 }
 
-/// Takes as many bytes as it has room for.
+/// Takes as many bytes as it has room for, and may have one to send.
 #[derive(Default)]
 struct Room {
     room: usize,
     got: usize,
+    sends: bool,
 }
 
 impl Load for Room {
@@ -45,7 +46,7 @@ impl Load for Room {
         self.got += bytes.len();
     }
     fn transmit(&mut self, _: Duration, _: &mut [u8]) -> usize {
-        0
+        usize::from(self.sends)
     }
     fn sent(&mut self) {}
     fn deadline(&self) -> Option<Duration> {
@@ -101,4 +102,34 @@ fn a_link_that_calls_in_between_is_asked_again() {
     // One that has nothing is slept on.
     assert!(!turn(&mut line, &mut load));
     assert!(sleeps(&mut line, true, Duration::from_millis(1)));
+}
+
+/// Takes nothing, and has a last word.
+struct Torn(Foreseen);
+
+impl Link for Torn {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_read(cx, into)
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+}
+
+// shows C6: what has come is read before the link is closed for a write that failed; and then it is closed.
+#[test]
+fn a_link_that_takes_nothing_is_read_out_and_closed() {
+    let foreseen = Foreseen([7, 5, 0, 9].into());
+    let mut line = Line::new(Box::new(Torn(foreseen)), 1024);
+    let mut load = Room {
+        room: 100,
+        sends: true,
+        ..Room::default()
+    };
+    assert!(turn(&mut line, &mut load));
+    assert!(turn(&mut line, &mut load));
+    assert_eq!(load.got, 12);
+    let closed = line.hear(&mut load, Waker::noop(), Duration::ZERO);
+    assert_eq!(closed.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }
