@@ -49,6 +49,7 @@ mod link;
 mod listener;
 mod load;
 mod muxed;
+pub mod options;
 mod place;
 mod plain;
 mod registry;

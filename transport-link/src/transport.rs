@@ -68,6 +68,7 @@ impl LinkTransport {
 
     /// Adds a device given in code (for one link, see [`Once`](crate::Once)), reached as `SCHEME://NAME`, before
     /// the opener is asked. One of that name that was there is no longer found; who uses it goes on.
+    /// While it is absent, it is tried again by the clock alone: its [news](Device::news) are not asked for.
     pub fn add(&self, name: &str, settings: Settings, device: impl Device + 'static) {
         let device = Given(Arc::new(Mutex::new(Box::new(device))));
         let mut given = self.given.lock();

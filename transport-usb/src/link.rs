@@ -59,7 +59,8 @@ pub enum Ends {
 /// A [`Link`] over a [`Bulk`].
 ///
 /// What was received before a fault is given to the reader first, then the fault as an error; after it, nothing is. The
-/// writer is told of it at once. Transfers that were sent are not repeated: an error ends the link, and what was lost is the business of the session above.
+/// writer is told of it at once. Transfers that were sent are not repeated: an error ends the link, and what was lost is
+/// the business of the session above.
 pub struct BulkLink {
     bulk: Box<dyn Bulk>,
     how: Queue,

@@ -7,6 +7,7 @@ use channel::Endpoint;
 use serialport::{DataBits, FlowControl, Parity, StopBits};
 
 use transport_link::PlaceError;
+use transport_link::options::{choice, number};
 
 const DEFAULT_BAUD: u32 = 115_200;
 /// What some device or other can do: from a teleprinter to USB bridges of 12 Mbit/s.
@@ -144,43 +145,6 @@ impl Options {
     pub(super) fn bytes_in(&self, time: Duration) -> usize {
         let bits = u128::from(self.baud) * time.as_micros() / 1_000_000;
         (bits / u128::from(self.bits_a_byte())) as usize
-    }
-}
-
-fn number(
-    endpoint: &Endpoint,
-    key: &str,
-    range: std::ops::RangeInclusive<u32>,
-) -> Result<Option<u32>, PlaceError> {
-    let Some(text) = endpoint.option(key) else {
-        return Ok(None);
-    };
-    // `u32::from_str` alone would take `+7`.
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse().ok().filter(|n| digits && range.contains(n)) {
-        Some(n) => Ok(Some(n)),
-        None => Err(PlaceError::Unsupported(format!(
-            "option `{key}` is `{text}`: write a number from {} to {}",
-            range.start(),
-            range.end(),
-        ))),
-    }
-}
-
-/// One of these words; the first, if there is none.
-fn choice<T: Copy>(endpoint: &Endpoint, key: &str, allowed: &[(&str, T)]) -> Result<T, PlaceError> {
-    let Some(text) = endpoint.option(key) else {
-        return Ok(allowed[0].1);
-    };
-    match allowed.iter().find(|(word, _)| *word == text) {
-        Some((_, value)) => Ok(*value),
-        None => {
-            let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
-            Err(PlaceError::Unsupported(format!(
-                "option `{key}` is `{text}`: write one of {}",
-                words.join(", ")
-            )))
-        }
     }
 }
 

@@ -3,12 +3,12 @@
 #[cfg(test)]
 mod tests;
 
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use channel::Endpoint;
 use transport_link::PlaceError;
+use transport_link::options::{choice, number};
 use usb_gadget::{Class, Id};
 
 use super::machine::machine;
@@ -246,43 +246,6 @@ fn class(endpoint: &Endpoint) -> Result<Class, PlaceError> {
             "option `class` is `{text}`: write the interface's class, subclass and protocol, in hexadecimal digits, as in \
              `class=ff/00/00`"
         )),
-    }
-}
-
-fn number(
-    endpoint: &Endpoint,
-    key: &str,
-    range: RangeInclusive<u32>,
-) -> Result<Option<u32>, PlaceError> {
-    let Some(text) = endpoint.option(key) else {
-        return Ok(None);
-    };
-    // `u32::from_str` alone would take `+7`.
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse().ok().filter(|n| digits && range.contains(n)) {
-        Some(n) => Ok(Some(n)),
-        None => bad(format!(
-            "option `{key}` is `{text}`: write a number from {} to {}",
-            range.start(),
-            range.end(),
-        )),
-    }
-}
-
-/// One of these words; the first, if there is none.
-fn choice<T: Copy>(endpoint: &Endpoint, key: &str, allowed: &[(&str, T)]) -> Result<T, PlaceError> {
-    let Some(text) = endpoint.option(key) else {
-        return Ok(allowed[0].1);
-    };
-    match allowed.iter().find(|(word, _)| *word == text) {
-        Some((_, value)) => Ok(*value),
-        None => {
-            let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
-            bad(format!(
-                "option `{key}` is `{text}`: write one of {}",
-                words.join(", ")
-            ))
-        }
     }
 }
 

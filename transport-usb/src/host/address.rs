@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use channel::Endpoint;
 use transport_link::PlaceError;
+use transport_link::options::{choice, number};
 
 /// The mux's own default; zero is off. An hour is as good as off.
 const MOST_KEEP_ALIVE: u32 = 3_600_000;
@@ -81,7 +82,7 @@ impl Address {
                 "bus and ports as the device's name in /sys/bus/usb/devices, as in `path=1-1.2`",
                 is_path,
             )?,
-            interface: number(endpoint, "interface", u8::MAX.into())?.map(|n| n as u8),
+            interface: number(endpoint, "interface", 0..=u8::MAX.into())?.map(|n| n as u8),
             plain: match plain {
                 true => Some(Plain {
                     receive: port("in", 0x80, "0x81 to 0x8f")?,
@@ -92,7 +93,7 @@ impl Address {
                 false => None,
             },
             absent_fails: choice(endpoint, "absent", &[("wait", false), ("fail", true)])?,
-            keep_alive: number(endpoint, "keep-alive", MOST_KEEP_ALIVE)?
+            keep_alive: number(endpoint, "keep-alive", 0..=MOST_KEEP_ALIVE)?
                 .map(|ms| Duration::from_millis(ms.into())),
         })
     }
@@ -178,20 +179,6 @@ fn text(
     }
 }
 
-fn number(endpoint: &Endpoint, key: &str, most: u32) -> Result<Option<u32>, PlaceError> {
-    let Some(text) = endpoint.option(key) else {
-        return Ok(None);
-    };
-    // `u32::from_str` alone would take `+7`.
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse().ok().filter(|n| digits && *n <= most) {
-        Some(n) => Ok(Some(n)),
-        None => bad(format!(
-            "option `{key}` is `{text}`: write a number from 0 to {most}"
-        )),
-    }
-}
-
 /// An endpoint's address, of that direction.
 fn address(endpoint: &Endpoint, key: &str, way: u8, range: &str) -> Result<Option<u8>, PlaceError> {
     let Some(text) = endpoint.option(key) else {
@@ -205,23 +192,6 @@ fn address(endpoint: &Endpoint, key: &str, way: u8, range: &str) -> Result<Optio
             "option `{key}` is `{text}`: write an endpoint's address as `lsusb -v` shows it (`bEndpointAddress`), \
              {range}"
         )),
-    }
-}
-
-/// One of these words; the first, if there is none.
-fn choice<T: Copy>(endpoint: &Endpoint, key: &str, allowed: &[(&str, T)]) -> Result<T, PlaceError> {
-    let Some(text) = endpoint.option(key) else {
-        return Ok(allowed[0].1);
-    };
-    match allowed.iter().find(|(word, _)| *word == text) {
-        Some((_, value)) => Ok(*value),
-        None => {
-            let words: Vec<&str> = allowed.iter().map(|(word, _)| *word).collect();
-            bad(format!(
-                "option `{key}` is `{text}`: write one of {}",
-                words.join(", ")
-            ))
-        }
     }
 }
 
