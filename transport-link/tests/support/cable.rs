@@ -3,11 +3,11 @@
 //! A real cable has two devices. Here one transport finds a cable's near end by listening at it, another one its
 //! far end by dialling it; each keeps its end plugged in from then on, as two devices would.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, Weak};
 
 use channel::transport::{BoxFuture, Connection, Listener, Transport};
 use channel::{DialError, Domain, Endpoint, ListenError, Options};
@@ -52,31 +52,33 @@ impl Make {
 const NEAR: usize = 0;
 const FAR: usize = 1;
 
-/// The cables of this process: the ends that nobody has taken yet.
-static CABLES: LazyLock<Mutex<VecDeque<(String, Ends)>>> = LazyLock::new(Default::default);
+/// The cables of this process, by name: each for as long as one of its devices is there.
+static CABLES: LazyLock<Mutex<HashMap<String, Weak<Cable>>>> = LazyLock::new(Default::default);
+
+/// The ends that nobody has taken yet.
+type Cable = Mutex<Ends>;
+
+fn cable(name: &str) -> Arc<Cable> {
+    let mut cables = CABLES.lock().unwrap();
+    if let Some(cable) = cables.get(name).and_then(Weak::upgrade) {
+        return cable;
+    }
+    cables.retain(|_, cable| cable.strong_count() > 0);
+    let cable = Arc::default();
+    cables.insert(name.to_owned(), Arc::downgrade(&cable));
+    cable
+}
 
 /// What answers at the near end of a cable at which nobody has ever listened: a device with nothing to offer.
 static BLANK: LazyLock<Mutex<Vec<Hold>>> = LazyLock::new(Default::default);
 
-fn plug_in(name: &str, end: usize, make: Make) -> io::Result<Box<dyn Link>> {
-    let mut cables = CABLES.lock().unwrap();
-    let known = cables.iter_mut().find(|(known, _)| known == name);
-    if let Some(link) = known.and_then(|(_, ends)| ends[end].take()) {
-        return Ok(link);
+fn plug_in(cable: &Cable, end: usize, make: Make) -> io::Result<Box<dyn Link>> {
+    let mut ends = cable.lock().unwrap();
+    if ends[end].is_none() {
+        *ends = make.link()?;
     }
-    let mut ends = make.link()?;
-    let link = ends[end].take().unwrap();
-    cables.retain(|(known, _)| known != name);
-    cables.push_back((name.to_owned(), ends));
-    // Of a cable that is not plugged in any more.
-    while cables.len() > CABLES_KEPT {
-        cables.pop_front();
-    }
-    Ok(link)
+    Ok(ends[end].take().unwrap())
 }
-
-/// More than are in use at one time.
-const CABLES_KEPT: usize = 16;
 
 fn links(make: Make, end: usize) -> LinkTransport {
     LinkTransport::new(["cable"], move |at| {
@@ -84,11 +86,11 @@ fn links(make: Make, end: usize) -> LinkTransport {
         if at.is_plain() {
             return Err(PlaceError::Unsupported("a cable has no plain mode".into()));
         }
-        let name = at.authority().to_owned();
+        let cable = cable(at.authority());
         Ok(Place {
-            key: name.clone(),
+            key: at.authority().to_owned(),
             settings: settings(),
-            device: Box::new(move || plug_in(&name, end, make)),
+            device: Box::new(move || plug_in(&cable, end, make)),
         })
     })
 }

@@ -4,7 +4,7 @@
 //! gadget's link, drops what was queued at either end, and lets the gadget open its own.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use transport_link::{Device, Link};
 use transport_usb::{BulkLink, Queue};
@@ -16,6 +16,15 @@ use super::strike::Strike;
 /// A cable between a host and a gadget. Clones are the same.
 #[derive(Clone)]
 pub struct Cable(Arc<Mutex<State>>);
+
+/// A cable that somebody else may have.
+pub struct WeakCable(Weak<Mutex<State>>);
+
+impl WeakCable {
+    pub fn upgrade(&self) -> Option<Cable> {
+        self.0.upgrade().map(Cable)
+    }
+}
 
 struct State {
     how: How,
@@ -76,6 +85,10 @@ impl Cable {
             strikes: Vec::new(),
             news: [Arc::new(Event::new()), Arc::new(Event::new())],
         })))
+    }
+
+    pub fn downgrade(&self) -> WeakCable {
+        WeakCable(Arc::downgrade(&self.0))
     }
 
     pub fn how(&self) -> How {

@@ -1,7 +1,7 @@
 //! What the conformance suite is run on: cables in memory, listened at at one end and dialled at the other.
 
 use std::any::Any;
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 
@@ -12,7 +12,7 @@ use transport_testkit::Subject;
 use transport_usb::Queue;
 
 use super::memory::End;
-use super::plug::{Cable, How};
+use super::plug::{Cable, How, WeakCable};
 
 /// Small queues, so that little data fills them: each transfer a frame, or several small ones, as on a real cable.
 pub fn queue() -> Queue {
@@ -41,22 +41,18 @@ pub fn settings(end: End, queue: &Queue) -> Settings {
     }
 }
 
-/// The cables of this process, by name.
-static CABLES: LazyLock<Mutex<VecDeque<(String, Cable)>>> = LazyLock::new(Default::default);
-
-/// More than are in use at one time.
-const KEPT: usize = 16;
+/// The cables of this process, by name: each for as long as one of its devices is there.
+static CABLES: LazyLock<Mutex<HashMap<String, WeakCable>>> = LazyLock::new(Default::default);
 
 fn cable(name: &str) -> Cable {
     let mut cables = CABLES.lock().unwrap();
-    if let Some((_, cable)) = cables.iter().find(|(known, _)| known == name) {
-        return cable.clone();
+    if let Some(cable) = cables.get(name).and_then(WeakCable::upgrade) {
+        return cable;
     }
-    let cable = Cable::new(How::new(cables.len() as u64));
-    cables.push_back((name.to_owned(), cable.clone()));
-    while cables.len() > KEPT {
-        cables.pop_front();
-    }
+    cables.retain(|_, cable| cable.upgrade().is_some());
+    // The names are numbers.
+    let cable = Cable::new(How::new(name.parse().unwrap()));
+    cables.insert(name.to_owned(), cable.downgrade());
     cable
 }
 
