@@ -51,7 +51,7 @@ fn poll(stream: &Arc<TlsStream>, cx: &mut Context<'_>, timer: &mut Option<Sleep>
             },
         }
         if stream.end_flusher(over) {
-            stream.end();
+            stream.settle();
             // The wake-up may have come here, and there is room now.
             stream.wakers.writer.wake();
             return Poll::Ready(());

@@ -7,6 +7,8 @@
 
 mod ending;
 mod handshake;
+#[cfg(test)]
+pub(super) mod tests;
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;

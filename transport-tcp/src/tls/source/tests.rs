@@ -1,39 +1,15 @@
 use std::future::poll_fn;
 use std::io::IoSlice;
-use std::net::{TcpListener, TcpStream};
-use std::thread;
 use std::time::Duration;
 
 use channel::Options;
 use futures_lite::future::block_on;
 
 use super::*;
-use crate::socket::{Socket, Stream};
-use crate::tls::session::Side;
-use crate::tls::session::tests::sides;
+use crate::tls::stream::tests::pair;
 
 /// Far more than anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
-
-fn stream(socket: TcpStream, side: Side) -> Arc<TlsStream> {
-    socket.set_nonblocking(true).unwrap();
-    let socket = Socket::open(Stream::new(socket), &Options::new(), false, None);
-    TlsStream::new(socket, side)
-}
-
-/// Both ends, which know each other.
-fn pair() -> (Arc<TlsStream>, Arc<TlsStream>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (server, _) = listener.accept().unwrap();
-    let (one, other) = sides();
-    let (client, server) = (stream(client, one), stream(server, other));
-    thread::scope(|scope| {
-        scope.spawn(|| block_on(client.established(LIMIT)).unwrap());
-        block_on(server.established(LIMIT)).unwrap();
-    });
-    (client, server)
-}
 
 // shows C3: what the other half takes in between this one's try and its wait is heard of, although the system
 // has no news of it any more.

@@ -40,14 +40,11 @@ impl TlsStream {
         }
     }
 
-    /// All that was to leave has left.
-    pub(in crate::tls) fn end(&self) {
-        let inner = self.inner.lock();
-        let (finished, dropped) = (inner.finished, inner.sink_dropped);
-        drop(inner);
-        if dropped {
+    /// Nothing more will be written, and all that was has left.
+    fn end(&self) {
+        if self.inner.lock().sink_dropped {
             self.socket.sink_dropped();
-        } else if finished {
+        } else {
             // It fails only if the connection is broken already.
             let _ = self.socket.finish();
             self.socket.discard_if_due(false);
@@ -82,7 +79,8 @@ impl TlsStream {
     }
 
     /// Whether the job that flushes may end: nothing is left, and whoever leaves something from now on
-    /// starts another.
+    /// starts another. That may be the last write and the end, which nobody may take for sent: it is for
+    /// [`settle`](TlsStream::settle) to say what comes next.
     pub(in crate::tls) fn end_flusher(&self, give_up: bool) -> bool {
         let mut inner = self.inner.lock();
         if give_up {
