@@ -104,21 +104,21 @@ pub fn rows(speed: Speed, work: &dyn Fn(&str, Task) -> Work) -> Vec<Row> {
                 work(&key, Task::BareStream(ways, 64 * 1024)),
             )
     };
-    let crowd = |key: &str, title: &str, ways: Ways| {
-        let key = format!("{name}-{key}");
-        let title = format!("{name} speed: 20 channels of 64 KiB, {title}");
+    let crowd = |size: &str, gadget: usize, way: &str, title: &str, ways: Ways| {
+        let key = format!("{name}-crowd-{}-{way}", size.replace(' ', ""));
+        let title = format!("{name} speed: 20 channels of {size}, {title}");
         Row::new(&key, title, Unit::MegabytesPerSecond)
             .always(WRITE)
-            .wanted(Wanted::Times(0.85, "channel 1 MiB"))
+            .wanted(Wanted::Times(0.85, "1 channel"))
             .with(
                 Role::Ours,
                 "20 channels",
-                work(&key, Task::Crowd(USUAL, MANY, ways)),
+                work(&key, Task::Crowd(gadget, MANY, ways)),
             )
             .with(
                 Role::Reference,
-                "channel 1 MiB",
-                work(&key, Task::Crowd(LARGE, 1, ways)),
+                "1 channel",
+                work(&key, Task::Crowd(gadget, 1, ways)),
             )
     };
     let key = format!("{name}-trip");
@@ -147,7 +147,9 @@ pub fn rows(speed: Speed, work: &dyn Fn(&str, Task) -> Work) -> Vec<Row> {
                 work(&key, Task::HopsTrip),
             )
             .with(Role::Reference, "2 switches", work(&key, Task::Switches)),
-        crowd("crowd-out", "to the device", TO_DEVICE),
-        crowd("crowd-in", "to the host", TO_HOST),
+        crowd("1 MiB", LARGE, "out", "to the device", TO_DEVICE),
+        crowd("1 MiB", LARGE, "in", "to the host", TO_HOST),
+        crowd("64 KiB", USUAL, "out", "to the device", TO_DEVICE),
+        crowd("64 KiB", USUAL, "in", "to the host", TO_HOST),
     ]
 }

@@ -103,9 +103,14 @@ fn shares(all: &[Found]) -> String {
             } else {
                 "to the device"
             };
+            let size = if key.contains("1MiB") {
+                "1 MiB"
+            } else {
+                "64 KiB"
+            };
             let (low, high) = (median(&least), median(&most));
             lines.push(format!(
-                "| {} speed, {way} | **{low:.3}** | **{high:.3}** | {:.3} | {:.3} | 0.9 to 1.1 | {} |\n",
+                "| {} speed, of {size}, {way} | **{low:.3}** | **{high:.3}** | {:.3} | {:.3} | 0.9 to 1.1 | {} |\n",
                 found.speed.name,
                 quantile(&least, 0.0),
                 quantile(&most, 1.0),
