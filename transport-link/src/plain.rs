@@ -35,7 +35,9 @@ struct Current {
     input_ended: bool,
     /// The user has ended its stream, and all of it was taken.
     output_ended: bool,
-    /// The user has left: until then what it wrote may take to leave.
+    /// The user neither reads nor writes any more.
+    gone: bool,
+    /// The user has ended something: until then what it wrote may take to leave.
     until: Option<Duration>,
     overdue: bool,
 }
@@ -47,8 +49,9 @@ impl Current {
             inbound,
             state,
         } = ends;
-        // A bare stream tells nothing.
+        // A bare stream tells nothing: nobody waits until the peer has heard that this side reads no more, either.
         state.set_receipt(Receipt::Unknown);
+        state.has_left(READING);
         let waker = Waker::from(state.toucher.clone());
         let current = Current {
             outbound,
@@ -57,6 +60,7 @@ impl Current {
             waker,
             input_ended: false,
             output_ended: false,
+            gone: false,
             until: None,
             overdue: false,
         };
@@ -68,6 +72,15 @@ impl Current {
     fn watch(&self) {
         let mut cx = Context::from_waker(&self.waker);
         let _ = self.state.inbound.poll_receipt(&mut cx);
+    }
+
+    /// The user did something: who leaves in two steps has its time to linger from the second one.
+    fn look(&mut self, now: Duration) {
+        if !self.gone && self.state.is_gone() {
+            self.gone = true;
+            self.until = now.checked_add(self.state.linger);
+        }
+        self.watch();
     }
 
     fn is_over(&self) -> bool {
@@ -148,8 +161,8 @@ impl Load for Plain {
                 current.until = now.checked_add(state.linger);
             }
         }
-        if let Some(current) = &self.current {
-            current.watch();
+        if let Some(current) = &mut self.current {
+            current.look(now);
         }
         let mut desk = self.shared.desk();
         self.waiting.extend(desk.dials.drain(..));
@@ -269,8 +282,8 @@ impl Load for Plain {
         };
         if current.until.is_some_and(|until| until <= now) {
             current.until = None;
-            // One that has finished and reads on has all the time it wants.
-            current.overdue = current.state.inbound.is_abandoned();
+            // Who has finished and reads on, or writes on without a reader, has all the time it wants.
+            current.overdue = current.gone;
             if current.state.is_leaving() {
                 tracing::debug!(target: "transport_link", "linger time over before everything was sent");
                 current.state.has_left(STREAM | READING);

@@ -104,6 +104,11 @@ impl State {
         self.leaving.lock().counts.is_some()
     }
 
+    /// Whether the user has ended both.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.leaving.lock().ended == STREAM | READING
+    }
+
     /// It has left, or never will.
     pub(crate) fn has_left(&self, what: u8) {
         let mut leaving = self.leaving.lock();

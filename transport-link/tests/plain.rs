@@ -6,9 +6,9 @@ mod support;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use channel::{ReadError, Receipt, WriteError};
+use channel::{Options, ReadError, Receipt, WriteError, linger};
 use support::plug::Socket;
 use support::{LIMIT, at, domain, eventually};
 use transport_link::{Halves, Once, Settings};
@@ -16,9 +16,13 @@ use transport_link::{Halves, Once, Settings};
 const PLAIN: &str = "link+plain://cable?port=7";
 
 fn listening() -> (channel::Broker, Socket) {
+    listening_with(Options::new())
+}
+
+fn listening_with(options: Options) -> (channel::Broker, Socket) {
     let socket = Socket::default();
     let server = domain(Settings::default(), socket.clone())
-        .broker("server")
+        .broker_with("server", options)
         .unwrap();
     server.listen(&at(PLAIN)).unwrap();
     (server, socket)
@@ -90,6 +94,46 @@ fn what_was_written_before_a_drop_is_delivered() {
     let mut got = Vec::new();
     far.read_to_end(&mut got).unwrap();
     assert_eq!(got, vec![9; 60_000]);
+}
+
+// shows C7, T6: who has dropped its reader writes on for as long as it likes: it has not left.
+#[test]
+fn a_writer_outlives_its_reader_by_more_than_the_time_to_linger() {
+    const LINGER: Duration = Duration::from_millis(50);
+    let (server, socket) = listening_with(Options::new().with_linger(LINGER));
+    let mut far = stranger(&socket);
+    let (reader, mut writer) = server.accept_timeout(7, LIMIT).unwrap().split();
+    drop(reader);
+    let start = Instant::now();
+    while start.elapsed() < 10 * LINGER {
+        writer.write_all(b"x").unwrap();
+        far.read_exact(&mut [0; 1]).unwrap();
+    }
+    drop(writer);
+    assert_eq!(far.read(&mut [0; 1]).unwrap(), 0);
+}
+
+// shows C8, T6: who has finished may read on for as long as it likes; what it wrote and nobody takes holds the link for
+// the time to linger from then on, and no longer.
+#[test]
+fn who_leaves_in_two_steps_lingers_from_the_second() {
+    let (server, socket) = listening_with(Options::new().with_linger(Duration::from_millis(50)));
+    let mut far = stranger(&socket);
+    let (mut reader, mut writer) = server.accept_timeout(7, LIMIT).unwrap().split();
+    eventually("no more fits", || {
+        while writer.try_write(&[4; 4096]).is_ok() {}
+        writer.handle().totals().unsent > 0
+    });
+    drop(writer);
+    // Its time is over.
+    linger(LIMIT).unwrap();
+    far.write_all(b"x").unwrap();
+    assert_eq!(reader.read_timeout(&mut [0; 1], LIMIT).unwrap(), 1);
+    drop(reader);
+    let mut next = stranger(&socket);
+    let mut ours = server.accept_timeout(7, LIMIT).unwrap();
+    ours.write_all(b"y").unwrap();
+    next.read_exact(&mut [0; 1]).unwrap();
 }
 
 // shows C6, T6: a link that breaks is a lost peer; a dial waits for the device, as with many channels.
