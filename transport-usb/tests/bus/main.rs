@@ -3,6 +3,7 @@
 #![cfg(all(feature = "host", feature = "gadget", target_os = "linux"))]
 
 mod conformance;
+mod goodbye;
 mod hostile;
 mod hotplug;
 mod idle;
