@@ -9,23 +9,14 @@ use std::thread;
 
 use channel::{Broker, ConnectError, Endpoint};
 use message_queue::{MessageQueue, ReceiveError};
-use support::{LIMIT, broker, eventually, process};
+use support::{LIMIT, broker, eventually, role};
 use transport_serial::wait_for_stdin_end;
+use transport_testkit::process;
 
 /// The endpoint of a command.
 fn run(command: &str) -> Endpoint {
     let at: Endpoint = "pipe://".parse().unwrap();
     at.with_option("run", command).unwrap()
-}
-
-/// The command that runs one of this program's tests, in the role that `given` says.
-fn role(name: &str) -> String {
-    let program = std::env::current_exe().unwrap();
-    format!(
-        "{} exec {} --exact {name} --nocapture --test-threads=1",
-        process::role_variable("it"),
-        program.display()
-    )
 }
 
 /// The part of a program that others start: serves over its standard input and output until they leave.
@@ -82,7 +73,10 @@ fn lives(id: u32) -> bool {
 #[test]
 fn a_child_serves_until_nobody_wants_it() {
     let client = broker("client");
-    let at = run(&format!("echo Welcome; printf half; {}", role("an_echo")));
+    let at = run(&format!(
+        "echo Welcome; printf half; {}",
+        role("an_echo", "it")
+    ));
     let (mut one, id) = connect(&client, &at);
     let (mut two, other) = connect(&client, &at);
     assert_eq!(id, other, "two children");
@@ -155,7 +149,7 @@ fn a_child_that_never_answers_is_ended() {
 #[test]
 fn a_child_that_dies_in_the_middle_of_a_message_is_truncated() {
     let client = broker("client");
-    let (channel, id) = connect(&client, &run(&role("a_stammerer")));
+    let (channel, id) = connect(&client, &run(&role("a_stammerer", "it")));
     let queue = MessageQueue::new(channel);
     assert_eq!(queue.receive().unwrap(), b"whole");
     let id = rustix::process::Pid::from_raw(id as i32).unwrap();

@@ -7,8 +7,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use channel::{Endpoint, ListenError};
-use support::{LIMIT, at, broker, process};
+use support::{LIMIT, at, broker};
 use transport_serial::line::{End, Line, LineConfig};
+use transport_testkit::process;
 
 fn line() -> Line {
     Line::open(LineConfig::default()).unwrap()

@@ -5,8 +5,9 @@
 mod support;
 
 use channel::{Channel, ReadError};
-use support::{LIMIT, at, broker, process};
+use support::{LIMIT, at, broker};
 use transport_serial::line::{End, Line, LineConfig};
+use transport_testkit::process;
 
 const OPTIONS: &str = "baud=12000000";
 

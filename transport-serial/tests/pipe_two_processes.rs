@@ -15,12 +15,11 @@ use std::{io, thread};
 use channel::transport::Transport;
 use channel::{Domain, Endpoint};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use support::crossing::Crossing;
-use support::process;
+use support::role;
 use support::subject::{PROMISES, Run};
 use transport_serial::Pipe;
 use transport_serial::transport_link::{Descriptor, Hold, Link};
-use transport_testkit::{ACROSS, Subject, Suite, TESTS, across};
+use transport_testkit::{ACROSS, Crossing, Subject, Suite, TESTS, across, process};
 
 /// One at each side, for all domains there, as a command is started once.
 static PIPE: LazyLock<Pipe> = LazyLock::new(Pipe::new);
@@ -65,12 +64,7 @@ fn make(at: &Endpoint) -> Option<Bound> {
 }
 
 fn ends(at: &Endpoint) -> [Endpoint; 2] {
-    let program = std::env::current_exe().unwrap();
-    let run = format!(
-        "{} exec {} --exact the_command --nocapture --test-threads=1",
-        process::role_variable(socket(at).to_str().unwrap()),
-        program.display()
-    );
+    let run = role("the_command", socket(at).to_str().unwrap());
     let far = Endpoint::new("pipe", "").and_then(|far| far.with_option("run", &run));
     let far = far.and_then(|far| far.with_option("broker", at.broker().unwrap_or("")));
     let far = far.unwrap();

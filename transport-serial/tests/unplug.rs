@@ -12,6 +12,7 @@ use channel::{Broker, Channel, ReadError, State};
 use rustix::time::{ClockId, clock_gettime};
 use support::{LIMIT, at, broker, eventually, pattern};
 use transport_serial::line::{End, Line, LineConfig};
+use transport_testkit::process;
 
 /// A line that is missed after five seconds: sooner than usual, and later than a busy machine makes anybody wait.
 const OPTIONS: &str = "baud=12000000&keep-alive=1000";
@@ -162,7 +163,7 @@ fn cpu() -> Duration {
 // Prints what waiting costs. In a process of its own, as the figure is the process's.
 #[test]
 fn an_absent_device_costs_next_to_nothing() {
-    if support::process::given().is_some() {
+    if process::given().is_some() {
         let server = broker("server");
         let client = broker("client");
         let absent = |n| format!("serial:///dev/no-such-tty{n}").parse().unwrap();
@@ -171,10 +172,10 @@ fn an_absent_device_costs_next_to_nothing() {
         let limit = Duration::from_secs(10);
         let error = client.connect_at(&absent(2), 7, Some(limit)).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut, "{error:?}");
-        support::process::tell(&format!("{:?}", cpu() - before));
+        process::tell(&format!("{:?}", cpu() - before));
         return;
     }
-    let mut child = support::process::start("an_absent_device_costs_next_to_nothing", "it");
+    let mut child = process::start("an_absent_device_costs_next_to_nothing", "it");
     println!("CPU time of two absent devices over 10 s: {}", child.hear());
     assert!(child.ended().success());
 }

@@ -10,14 +10,19 @@ use std::time::Duration;
 use channel::{Channel, ReadError, State, WriteError};
 use futures_lite::future::block_on;
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::Signal;
-use support::process::{Process, given, start, tell, wait_for_word};
+use rustix::process::{Pid, Signal, kill_process};
 use support::raw::Raw;
 use support::thread::go;
 use support::{LIMIT, at, broker, check, eventually, files, fill, listen, runtime_directory};
 use transport_shm::list_in;
+use transport_testkit::process::{Process, given, start, tell, wait_for_word};
 
 const PORT: u16 = 7;
+
+fn signal(process: &Process, signal: Signal) {
+    let id = Pid::from_raw(process.id() as i32).unwrap();
+    kill_process(id, signal).unwrap();
+}
 
 fn stream(length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
@@ -143,7 +148,7 @@ fn an_exit_with_everything_open_is_a_loss() {
     let (mut channel, mut process) = channel_to("exit");
     channel.write_all(&[0; 100]).unwrap();
     assert_eq!(process.hear(), "ready");
-    process.give_word();
+    process.say("go on");
     assert!(process.ended().success());
     expect_lost(&mut channel, 5000);
 }
@@ -153,7 +158,7 @@ fn an_exit_with_everything_open_is_a_loss() {
 fn an_exec_with_everything_open_is_a_loss() {
     let (mut channel, mut process) = channel_to("exec");
     assert_eq!(process.hear(), "ready");
-    process.give_word();
+    process.say("go on");
     expect_lost(&mut channel, 5000);
 }
 
@@ -178,7 +183,7 @@ fn a_stopped_process_is_not_dead() {
     let (channel, process) = channel_to("echo");
     let (mut reader, mut writer) = channel.split();
     let handle = reader.handle();
-    process.signal(Signal::STOP);
+    signal(&process, Signal::STOP);
     let stat = format!("/proc/{}/stat", process.id());
     eventually("it is stopped", || {
         let stat = std::fs::read_to_string(&stat).unwrap();
@@ -196,7 +201,7 @@ fn a_stopped_process_is_not_dead() {
     assert_eq!(handle.info().state, State::Open);
     writing.wait_asleep();
     assert!(!writing.is_over());
-    process.signal(Signal::CONT);
+    signal(&process, Signal::CONT);
     let mut all = vec![0; length];
     reader.read_exact_timeout(&mut all, LIMIT).unwrap();
     check(1, 0, &all);
@@ -212,7 +217,7 @@ fn the_name_of_a_process_that_became_another_program_is_free() {
         &at(directory.path(), "server").to_string(),
     );
     assert_eq!(process.hear(), "ready");
-    process.give_word();
+    process.say("go on");
     eventually("nobody listens", || {
         list_in(directory.path()).unwrap().is_empty()
     });

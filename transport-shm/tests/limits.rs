@@ -5,14 +5,13 @@
 mod support;
 
 use std::fs::File;
-use std::io::Read;
 use std::time::Duration;
 
 use channel::{Broker, Channel, ConnectError, Endpoint};
 use rustix::process::{Resource, getrlimit, setrlimit};
-use support::process::{given, start, tell};
 use support::{LIMIT, at, broker, eventually, listen, runtime_directory};
 use transport_testkit::Leaks;
+use transport_testkit::process::{given, start, tell, wait_for_word};
 
 const PORT: u16 = 7;
 /// What an end of a channel has, and a little.
@@ -104,14 +103,12 @@ fn the_listener() {
     let server = listen(&given.parse().unwrap());
     serve(server.clone());
     tell("listening");
-    let mut word = [0];
-    let mut heard = || std::io::stdin().read(&mut word).unwrap() == 1;
-    assert!(heard());
+    assert!(wait_for_word());
     eventually("the first one has gone", || server.channels().is_empty());
     let before = Leaks::snapshot();
     let mut held = take_all();
     tell("ready");
-    while heard() {
+    while wait_for_word() {
         held.pop().expect("enough by now");
         tell("freed");
     }
@@ -128,7 +125,7 @@ fn a_listener_without_descriptors() {
     assert_eq!(listener.hear(), "listening");
     let client = broker("client");
     ask(&mut client.connect_at(&to, PORT, Some(LIMIT)).unwrap());
-    listener.give_word();
+    listener.say("go on");
     assert_eq!(listener.hear(), "ready");
     let mut refused = 0;
     let mut limit = Duration::from_millis(300);
@@ -144,7 +141,7 @@ fn a_listener_without_descriptors() {
                 refused += 1;
             }
         }
-        listener.give_word();
+        listener.say("go on");
         assert_eq!(listener.hear(), "freed");
     };
     ask(&mut channel);

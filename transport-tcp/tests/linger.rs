@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use channel::{Broker, Channel, Endpoint, Options, Reader, Receipt, WriteError};
-use support::process::{given, start, tell};
 use support::{LIMIT, at, client, domain, eventually, foreign, listen, meet, pattern};
+use transport_testkit::process::{given, start, tell};
 
 /// So much the peer reads at once.
 const LENGTH: usize = 10 << 20;

@@ -11,8 +11,8 @@ use channel::wire::record::encode_data;
 use channel::{Channel, ReadError, Receipt, State, WriteError};
 use message_queue::codec::Truncated;
 use message_queue::{MessageQueue, ReceiveError};
-use support::process::{given, start, tell, wait_for_word};
 use support::{LIMIT, at, client, eventually, foreign, listen};
+use transport_testkit::process::{given, start, tell, wait_for_word};
 
 /// The beginning of a message of 100 bytes, and what is said of it.
 const HALF: [u8; 7] = [0, 0, 0, 100, 1, 2, 3];

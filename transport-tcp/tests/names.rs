@@ -5,9 +5,9 @@ mod support;
 use std::net::TcpListener;
 
 use channel::{ConnectError, Domain, Endpoint, Names};
-use support::process::{given, start, tell, wait_for_word};
 use support::{LIMIT, at, domain, listen, talk};
 use transport_tcp::{Failure, Failures};
+use transport_testkit::process::{given, start, tell, wait_for_word};
 
 /// The program: it knows that there is a server, and nothing else.
 fn program(domain: &Domain) {

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use channel::{AcceptError, Broker, Channel, ConnectError, Endpoint};
-use support::process::{given, start, wait_for_word};
 use support::{LIMIT, at, client, eventually, foreign, listen, meet, talk};
+use transport_testkit::process::{given, start, wait_for_word};
 
 const HERE: &str = "tcp://127.0.0.1:0/server";
 /// A time limit that is meant to pass.

@@ -3,15 +3,18 @@
 
 pub mod across;
 mod conformance;
+mod crossing;
 pub mod fault;
 mod law;
 mod leaks;
 mod list;
 mod names;
+pub mod process;
 mod seed;
 mod subject;
 mod suite;
 
+pub use crossing::Crossing;
 pub use leaks::Leaks;
 pub use seed::SEED;
 pub use subject::Subject;

@@ -1,8 +1,6 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-pub mod crossing;
-pub mod process;
 pub mod subject;
 
 use std::time::{Duration, Instant};
@@ -10,6 +8,7 @@ use std::time::{Duration, Instant};
 use channel::{Broker, Domain, Endpoint};
 use transport_serial::line::{End, Line};
 use transport_serial::{Pipe, Serial};
+use transport_testkit::process::ROLE;
 
 /// Longer than anything takes on a slow machine.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -28,6 +27,15 @@ pub fn eventually(what: &str, mut is: impl FnMut() -> bool) {
 pub fn at(line: &Line, end: End, options: &str) -> Endpoint {
     let path = line.path(end).to_str().unwrap();
     format!("serial://{path}?{options}").parse().unwrap()
+}
+
+/// The shell's command that runs one of this program's tests in a role, given this.
+pub fn role(test: &str, given: &str) -> String {
+    let program = std::env::current_exe().unwrap();
+    format!(
+        "{ROLE}='{given}' exec {} --exact {test} --nocapture --test-threads=1",
+        program.display()
+    )
 }
 
 /// A broker in a domain of its own, to which only `serial:` and `pipe:` lead.

@@ -1,5 +1,6 @@
 //! What the conformance suite is run on: lines and pipes, listened at at one end and dialled at the other.
 
+use std::any::Any;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -12,15 +13,16 @@ use channel::transport::Transport;
 use channel::{Domain, Endpoint};
 use transport_serial::line::{End, Line, LineConfig};
 use transport_serial::{Pipe, Serial};
-use transport_testkit::Subject;
-
-use super::crossing::{Crossing, Made};
+use transport_testkit::{Crossing, Subject};
 
 /// What can differ where there are two processes. (The forms of calls, and what they wait for, are the same code.)
 pub const PROMISES: [&str; 6] = ["C1", "C4", "C6", "C8", "B3", "M7"];
 
 /// Of three processes, two would have to share one end of a link.
 pub const THREE: &str = "b2_a_kill_ends_no_other";
+
+/// What lasts as long as somebody listens.
+type Made = Box<dyn Any + Send>;
 
 /// Names for endpoints.
 pub struct Run;

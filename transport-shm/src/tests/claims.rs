@@ -66,7 +66,7 @@ fn of_all_who_race_for_a_name_one_gets_it() {
             // A dead one's socket: to be removed once, and not when it is the winner's.
             leave_stale(directory.path(), "server");
         }
-        racers.iter_mut().for_each(|racer| racer.order("claim"));
+        racers.iter_mut().for_each(|racer| racer.say("claim"));
         // It removes what is dead, too.
         assert!(listed(directory.path()).len() <= 1);
         let outcomes: Vec<_> = racers.iter_mut().map(|racer| racer.hear()).collect();
@@ -78,7 +78,7 @@ fn of_all_who_race_for_a_name_one_gets_it() {
         );
         assert_eq!(listed(directory.path()), ["server"]);
         for racer in &mut racers {
-            racer.order("drop");
+            racer.say("drop");
             assert_eq!(racer.hear(), "dropped");
         }
         assert!(files(directory.path()).is_empty());

@@ -1,47 +1,31 @@
 //! A second process: this test program once more, in a role.
 
-use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 
 use channel::{Endpoint, ListenError};
 use rustix::io::{FdFlags, fcntl_setfd};
+use transport_testkit::process::{self, ROLE};
+pub use transport_testkit::process::{Process, tell};
 
 use super::settings;
 use crate::claim::Claim;
 
-const ROLE: &str = "TRANSPORT_SHM_TEST_ROLE";
-/// Begins the lines that a role says; all others are the test harness's.
-const MARK: &str = "\u{1}says ";
-
-/// Ended with the test, by its id.
-pub struct Process {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    says: BufReader<ChildStdout>,
-}
+/// What the other process runs.
+const TEST: &str = "tests::process::the_other_process";
 
 /// Starts a process in a role: `hold ENDPOINT`, and so on, below.
 pub fn start(role: &str) -> Process {
-    start_by(Command::new(std::env::current_exe().unwrap()), role)
+    process::start(TEST, role)
 }
 
 /// As [`start`], by a command that runs a program with its arguments.
 pub fn start_by(mut command: Command, role: &str) -> Process {
-    let mut child = command
-        .args(["--exact", "tests::process::the_other_process"])
-        .args(["--nocapture", "--test-threads=1"])
-        .env(ROLE, role)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    Process {
-        stdin: child.stdin.take(),
-        says: BufReader::new(child.stdout.take().unwrap()),
-        child,
-    }
+    command
+        .args(["--exact", TEST, "--nocapture", "--test-threads=1"])
+        .env(ROLE, role);
+    Process::spawn(command)
 }
 
 /// A process that has taken the name of `at`.
@@ -51,47 +35,10 @@ pub fn holder(at: &Endpoint) -> Process {
     process
 }
 
-impl Process {
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub fn order(&mut self, line: &str) {
-        let stdin = self.stdin.as_mut().unwrap();
-        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
-    }
-
-    /// The next line that it says.
-    pub fn hear(&mut self) -> String {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            let n = self.says.read_line(&mut line).unwrap();
-            assert!(n > 0, "the other process has ended and said nothing");
-            if let Some(said) = line.strip_prefix(MARK) {
-                return said.trim_end().to_owned();
-            }
-        }
-    }
-
-    /// `kill -9`. What it has left behind lives on until its standard input is closed, by the drop of this.
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 // Not a test: what the other process runs.
 #[test]
 fn the_other_process() {
-    let Ok(role) = std::env::var(ROLE) else {
+    let Some(role) = process::given() else {
         return;
     };
     let (role, argument) = role.split_once(' ').unwrap_or((&role, ""));
@@ -107,14 +54,6 @@ fn the_other_process() {
         "cycles" => super::claims::count_descriptors(argument.as_ref()),
         _ => panic!("no role `{role}`"),
     }
-}
-
-/// Tells the parent.
-pub fn tell(line: &str) {
-    let mut out = std::io::stdout();
-    out.write_all(format!("\n{MARK}{line}\n").as_bytes())
-        .unwrap();
-    out.flush().unwrap();
 }
 
 fn outcome(claim: &Result<Claim, ListenError>) -> String {

@@ -14,9 +14,9 @@ mod scribbler;
 mod victim;
 
 use outcomes::Outcomes;
-use support::process::start;
 use support::{LIMIT, at, eventually, listen, mappings, runtime_directory, say, times};
 use transport_testkit::Leaks;
+use transport_testkit::process::start;
 use victim::{Phase, Victim};
 
 /// Scribbles on each channel, at most.

@@ -4,10 +4,10 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use crate::MOST;
-use crate::support::process::{given, tell, wait_for_word};
 use crate::support::raw::{self, HEADER, Raw};
 use crate::support::{Rng, fill};
 use crate::victim::{DOWN, PORT, Phase, is_kept};
+use transport_testkit::process::{given, tell, wait_for_word};
 
 /// What is scribbled on.
 const TARGETS: [u64; 13] = [

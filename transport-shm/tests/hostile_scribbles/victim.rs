@@ -7,9 +7,9 @@ use channel::{Broker, Channel, Endpoint, ReadError, Reader, WriteError, Writer};
 use futures_lite::future::block_on;
 
 use crate::outcomes::{Half, Outcome};
-use crate::support::process::Process;
 use crate::support::thread::go;
 use crate::support::{LIMIT, Rng, byte, say};
+use transport_testkit::process::Process;
 
 pub const PORT: u16 = 7;
 /// What the victim receives into.
@@ -69,7 +69,7 @@ impl Victim {
         }
         let started = Instant::now();
         let channel = self.meet(number, LIMIT).unwrap();
-        scribbler.give_word();
+        scribbler.say("go on");
         let handle = channel.handle();
         let (reader, writer) = channel.split();
         let rng = |part| Rng::new(self.seed ^ number, part);

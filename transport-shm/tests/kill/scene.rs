@@ -8,9 +8,9 @@ use tempfile::TempDir;
 use transport_testkit::Leaks;
 
 use crate::Side;
-use crate::support::process::{Process, start};
 use crate::support::{LIMIT, at, eventually, files, listen, mappings, runtime_directory};
 use crate::victim::{PORT, Report};
+use transport_testkit::process::{Process, start};
 
 pub struct Scene {
     directory: TempDir,

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use channel::Channel;
 use message_queue::MessageQueue;
 
-use crate::support::process::{given, tell};
 use crate::support::thread::go;
 use crate::support::{LIMIT, Rng, broker, check, fill, listen};
+use transport_testkit::process::{given, tell};
 
 pub const PORT: u16 = 7;
 

@@ -1,7 +1,6 @@
 //! What the tests share.
 #![allow(dead_code)]
 
-pub mod process;
 pub mod raw;
 pub mod thread;
 

@@ -4,7 +4,6 @@
 pub mod cable;
 pub mod foreign;
 pub mod kernel;
-pub mod process;
 
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -7,7 +7,7 @@ use channel::{Broker, Channel, Endpoint, ReadError, WriteError};
 use message_queue::codec::Truncated;
 use message_queue::{MessageQueue, ReceiveError};
 
-use crate::support::process::{GIVEN, now, tell, wait_for_word};
+use crate::support::process::{given, now, tell, wait_for_word};
 use crate::support::{LIMIT, broker, dial, pattern, subject, until_lost};
 use crate::trouble;
 
@@ -32,7 +32,7 @@ pub const CUT: usize = 40_000;
 /// Lives the life that the environment says; returns at once if it says none.
 pub fn play() {
     subject::serve();
-    let Ok(given) = std::env::var(GIVEN) else {
+    let Some(given) = given() else {
         return;
     };
     let (role, rest) = given.split_once(' ').unwrap_or((&given, ""));

@@ -1,7 +1,6 @@
 //! What the tests on the bus share.
 
 pub mod cable;
-pub mod crossing;
 pub mod lab;
 pub mod process;
 pub mod raw;

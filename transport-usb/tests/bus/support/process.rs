@@ -1,21 +1,17 @@
 //! A second process: this test program once more, in another role.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use rustix::time::{ClockId, clock_gettime};
+pub use transport_testkit::process::{given, tell, wait_for_word};
+use transport_testkit::{across, process};
 
-/// What the role is given to know.
-pub const GIVEN: &str = "TRANSPORT_USB_TEST_ROLE";
-/// Begins the lines that a role says; all others are the test harness's.
-const MARK: &str = "\u{1}says ";
+/// What every other process runs: what it is given says what that is.
+const TEST: &str = "the_other_process";
 
-/// Ended with the test, by its id.
 pub struct Process {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    says: BufReader<ChildStdout>,
+    process: process::Process,
     /// What was heard, and is not asked for yet.
     heard: Vec<String>,
 }
@@ -27,42 +23,20 @@ pub fn start(role: &str) -> Process {
 
 /// The same, with something changed about the process.
 pub fn start_as(role: &str, change: impl FnOnce(&mut Command)) -> Process {
-    let mut command = command();
-    command.arg("--nocapture").env(GIVEN, role);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut command = process::command(TEST, role);
+    command.arg("--include-ignored");
     change(&mut command);
-    let mut child = command.spawn().unwrap();
     Process {
-        stdin: child.stdin.take(),
-        says: BufReader::new(child.stdout.take().unwrap()),
-        child,
+        process: process::Process::spawn(command),
         heard: Vec::new(),
     }
 }
 
 /// This program, as another process.
 pub fn command() -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "the_other_process",
-        "--exact",
-        "--include-ignored",
-        "--test-threads=1",
-    ]);
+    let mut command = across::this_test(TEST)();
+    command.arg("--include-ignored");
     command
-}
-
-/// In a child: tells the parent.
-pub fn tell(line: &str) {
-    let mut out = std::io::stdout().lock();
-    out.write_all(format!("\n{MARK}{line}\n").as_bytes())
-        .unwrap();
-    out.flush().unwrap();
-}
-
-/// In a child: waits for the parent's word, or its end.
-pub fn wait_for_word() {
-    let _ = std::io::stdin().read(&mut [0]);
 }
 
 /// Nanoseconds on a clock that all processes share.
@@ -73,7 +47,7 @@ pub fn now() -> u64 {
 
 impl Process {
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// What the child tells behind this word, sooner or later, or has told.
@@ -85,18 +59,8 @@ impl Process {
                 let line = self.heard.remove(at);
                 return line[word.len()..].trim_start().to_owned();
             }
-            let mut line = String::new();
-            let n = self.says.read_line(&mut line).unwrap();
-            let heard = &self.heard;
-            assert!(
-                n > 0,
-                "the child has ended and did not tell \"{word}\", but {heard:?}"
-            );
-            match line.strip_prefix(MARK) {
-                Some(said) => self.heard.push(said.trim_end().to_owned()),
-                None if line.trim().is_empty() => {}
-                None => eprint!("{} says: {line}", self.child.id()),
-            }
+            let line = self.process.hear();
+            self.heard.push(line);
         }
     }
 
@@ -111,25 +75,14 @@ impl Process {
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.process.kill();
     }
 
     /// Has it end in an orderly way, and waits for that.
     #[track_caller]
     pub fn end(mut self) {
-        drop(self.stdin.take());
-        let mut rest = String::new();
-        self.says.read_to_string(&mut rest).unwrap();
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "{status}; it said: {rest}");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let status = self.process.ended();
+        assert!(status.success(), "{status}");
     }
 }
 

@@ -14,12 +14,11 @@ use std::sync::{Arc, Mutex};
 use channel::transport::Transport;
 use channel::{Domain, Endpoint};
 use transport_testkit::fault::{Fault, Plan, seed};
-use transport_testkit::{Subject, across};
+use transport_testkit::{Crossing, Subject, across};
 use transport_usb::transport_link::Hold;
 use transport_usb::{Usb, UsbGadget};
 
 use super::cable::Cable;
-use super::crossing::{Crossing, Ends};
 use super::process;
 
 /// Which end listens.
@@ -82,11 +81,8 @@ impl Cables {
             Listens::Gadget => (gadget, usb),
             Listens::Host => (usb, gadget),
         };
-        Crossing {
-            near,
-            far,
-            ends: self.clone(),
-        }
+        let (ends, lay) = (self.clone(), self.clone());
+        Crossing::new([near, far], move |at| ends.ends(at), move |at| lay.lay(at))
     }
 
     /// Takes the cable of `row` for a place, and keeps this process's end of it open.
@@ -110,7 +106,8 @@ fn file(place: &str) -> PathBuf {
     Path::new(DIRECTORY).join(place)
 }
 
-impl Ends for Cables {
+impl Cables {
+    /// Lays a cable for a place that is about to be listened at. What comes back lasts as long as somebody listens.
     fn lay(&self, at: &Endpoint) -> Box<dyn Any + Send> {
         let place = at.authority();
         // In another process, it is that one's.
@@ -135,6 +132,7 @@ impl Ends for Cables {
         Box::new(listening)
     }
 
+    /// The end that is listened at, and the other one.
     fn ends(&self, at: &Endpoint) -> [Endpoint; 2] {
         let cable = fs::read_to_string(file(at.authority())).unwrap();
         let cable = Cable(cable.parse().unwrap());

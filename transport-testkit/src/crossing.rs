@@ -8,31 +8,43 @@ use std::task::{Context, Poll};
 use channel::transport::{BoxFuture, Connection, Listener, Transport};
 use channel::{DialError, Endpoint, ListenError, Options};
 
-/// A transport whose links have two different ends: one to listen at, and one to dial.
+/// A transport whose links have two different ends, one to listen at and one to dial: a line with two devices, a
+/// cable between a host and a gadget. The suite, which knows one endpoint a place, sees it as one.
 pub struct Crossing {
     near: Arc<dyn Transport>,
     far: Arc<dyn Transport>,
-    /// What an endpoint is at the end that is listened at, and at the other.
-    ends: fn(&Endpoint) -> [Endpoint; 2],
-    /// Makes the link of an endpoint that is listened at.
-    make: Box<dyn Fn(&Endpoint) -> Made + Send + Sync>,
+    ends: Box<Ends>,
+    lay: Box<dyn Fn(&Endpoint) -> Laid + Send + Sync>,
 }
 
+type Ends = dyn Fn(&Endpoint) -> [Endpoint; 2] + Send + Sync;
+
 /// What has to last as long as somebody listens.
-pub type Made = Box<dyn Any + Send>;
+pub type Laid = Box<dyn Any + Send>;
 
 impl Crossing {
+    /// Listens with `near` and dials with `far`; it has the schemes of `near`. `ends` says what an endpoint of the
+    /// suite is at the end that is listened at, and at the other. `lay` is called when an endpoint is about to be
+    /// listened at, and makes its link.
     pub fn new(
         [near, far]: [Arc<dyn Transport>; 2],
-        ends: fn(&Endpoint) -> [Endpoint; 2],
-        make: impl Fn(&Endpoint) -> Made + Send + Sync + 'static,
+        ends: impl Fn(&Endpoint) -> [Endpoint; 2] + Send + Sync + 'static,
+        lay: impl Fn(&Endpoint) -> Laid + Send + Sync + 'static,
     ) -> Crossing {
         Crossing {
             near,
             far,
-            ends,
-            make: Box::new(make),
+            ends: Box::new(ends),
+            lay: Box::new(lay),
         }
+    }
+}
+
+impl std::fmt::Debug for Crossing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Crossing")
+            .field("schemes", &self.near.schemes())
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,12 +67,12 @@ impl Transport for Crossing {
     }
 
     fn listen(&self, at: &Endpoint, options: &Options) -> Result<Box<dyn Listener>, ListenError> {
-        let made = (self.make)(at);
+        let laid = (self.lay)(at);
         let [near, _] = (self.ends)(at);
         Ok(Box::new(Listening {
             listener: self.near.listen(&near, options)?,
             local: at.clone(),
-            _made: made,
+            _laid: laid,
         }))
     }
 }
@@ -68,7 +80,7 @@ impl Transport for Crossing {
 struct Listening {
     listener: Box<dyn Listener>,
     local: Endpoint,
-    _made: Made,
+    _laid: Laid,
 }
 
 impl Listener for Listening {
