@@ -324,6 +324,8 @@ impl Socket {
         self.state.set(SOURCE_DROPPED);
         self.state.inbound.clear();
         self.discard_if_due(false);
+        // A writer that waits looked before that whether anybody reads. Now the peer may wait for us to.
+        self.state.outbound.wake();
     }
 
     pub(crate) fn sink_dropped(self: &Arc<Self>) {
@@ -334,3 +336,6 @@ impl Socket {
         self.discard_if_due(false);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+
+use super::*;
+
+/// Far more than anything here takes.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A plain connection, its socket, and the stream at its other end.
+fn pair() -> (Connection, Arc<Socket>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (far, _) = listener.accept().unwrap();
+    near.set_nonblocking(true).unwrap();
+    far.set_write_timeout(Some(LIMIT)).unwrap();
+    let socket = Socket::open(Stream::new(near), &Options::new(), true, None);
+    let connection = Connection {
+        source: Box::new(TcpSource::new(
+            socket.clone(),
+            READ_AHEAD,
+            Options::new().spin(),
+        )),
+        sink: Box::new(TcpSink::new(socket.clone())),
+        control: Arc::new(TcpControl::of(&socket)),
+        peer: Endpoint::new("tcp", "127.0.0.1:1").unwrap(),
+        carrier: Carrier::Bytes,
+    };
+    (connection, socket, far)
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+// shows C7, T6: a writer that waits when its reader is dropped looks again, and has what the peer sends discarded: a peer
+// that is blocked on that would never read.
+#[test]
+fn a_writer_that_waits_hears_that_nobody_reads_any_more() {
+    let (connection, _, mut far) = pair();
+    let (source, mut sink) = (connection.source, connection.sink);
+    let woken = Arc::<Woken>::default();
+    let waker = Waker::from(woken.clone());
+    let mut write = || {
+        let block = [1; 64 * 1024];
+        let bufs = [IoSlice::new(&block)];
+        while sink
+            .poll_write(&mut Context::from_waker(&waker), &bufs)
+            .is_ready()
+        {}
+    };
+    write();
+    woken.0.store(false, Ordering::SeqCst);
+    drop(source);
+    assert!(woken.0.load(Ordering::SeqCst));
+    write();
+    far.write_all(&vec![2; 32 << 20]).unwrap();
+}
