@@ -101,7 +101,7 @@ impl TcpSource {
 }
 
 /// One try; `None` if there is nothing yet.
-fn attempt(
+pub(crate) fn attempt(
     socket: &Socket,
     read: &mut impl FnMut(&Socket) -> io::Result<usize>,
 ) -> Option<io::Result<usize>> {
@@ -123,7 +123,8 @@ fn attempt(
                 state.set(ENDED);
                 Ok(0)
             }
-            Ok(n) => Ok(n),
+            // After a disconnect that came meanwhile, what lay before these bytes may have been discarded.
+            Ok(n) => state.left().map_or(Ok(n), Err),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => return None,
                 io::ErrorKind::Interrupted => continue,

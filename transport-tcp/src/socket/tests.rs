@@ -1,8 +1,11 @@
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
+use std::thread;
 
 use super::*;
+use crate::source::attempt;
 
 /// Far more than anything here takes.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -27,6 +30,17 @@ fn pair() -> (Connection, Arc<Socket>, TcpStream) {
         carrier: Carrier::Bytes,
     };
     (connection, socket, far)
+}
+
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + LIMIT;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "{what}");
+        thread::yield_now();
+    }
 }
 
 #[derive(Default)]
@@ -60,4 +74,22 @@ fn a_writer_that_waits_hears_that_nobody_reads_any_more() {
     assert!(woken.0.load(Ordering::SeqCst));
     write();
     far.write_all(&vec![2; 32 << 20]).unwrap();
+}
+
+// shows C4, C1: bytes behind a gap are not read: a disconnect comes between the reader's look for one and its read, and
+// what lay before those bytes is discarded.
+#[test]
+fn nothing_is_read_behind_what_was_discarded() {
+    let (_connection, socket, mut far) = pair();
+    far.write_all(b"one").unwrap();
+    let mut read = |socket: &Socket| {
+        socket.state.set(LEFT);
+        eventually("nothing came", || {
+            matches!(socket.discard(), Discarded::Some).then_some(())
+        });
+        far.write_all(b"two").unwrap();
+        eventually("nothing came", || socket.read_one(&mut [0; 8]).ok().map(Ok))
+    };
+    let error = attempt(&socket, &mut read).unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotConnected);
 }
