@@ -35,7 +35,7 @@ impl TcpSink {
             let Some(first) = first else {
                 return Poll::Ready(Ok(0));
             };
-            match write(&self.socket, &bufs[first..]) {
+            match state.ask(|| write(&self.socket, &bufs[first..])) {
                 Ok(n) => {
                     state.count_written(n);
                     return Poll::Ready(Ok(n));
@@ -47,13 +47,7 @@ impl TcpSink {
                         ready!(self.socket.poll_outbound(cx))?;
                     }
                     io::ErrorKind::Interrupted => {}
-                    // The kernel saw the end that another thread gave before its flag was seen here.
-                    _ => {
-                        if let Some(error) = state.left() {
-                            return Poll::Ready(Err(error));
-                        }
-                        return Poll::Ready(Err(state.note(error)));
-                    }
+                    _ => return Poll::Ready(Err(error)),
                 },
             }
         }

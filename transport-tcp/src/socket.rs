@@ -267,9 +267,10 @@ impl Socket {
 
     /// Asks the system whether something has happened to the connection.
     fn look(&self) {
-        if let Ok(Some(error)) = self.stream.get_ref().take_error() {
-            self.state.note(error);
-        }
+        // What it says is noted.
+        let _ = self
+            .state
+            .ask(|| self.stream.get_ref().take_error()?.map_or(Ok(()), Err));
     }
 }
 

@@ -112,11 +112,12 @@ pub(crate) fn attempt(
         }
         return Some(match read(socket) {
             Ok(0) => {
-                // The system tells of a loss once, and it may have told somebody else. And whoever
-                // discards after a disconnect may have come to the end.
+                // Whoever discards after a disconnect may have come to the end.
                 if let Some(error) = state.left() {
                     return Some(Err(error));
                 }
+                // The system tells of a loss once, and it may have told somebody else.
+                state.wait_for_others();
                 if state.has_any(LOST) {
                     return Some(Err(lost()));
                 }

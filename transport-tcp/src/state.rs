@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) outbound: Slot,
     /// Whoever discards what comes after the reader.
     pub(crate) closer: Slot,
+    /// Somebody other than the reader asks the system, or has its answer and has yet to note it.
+    asking: Mutex<()>,
 }
 
 /// Calls a blocked reader away.
@@ -117,6 +119,22 @@ impl State {
         } else {
             None
         }
+    }
+
+    /// For all but the reader: what the system says to a call, with a loss noted before the reader can miss it.
+    /// `ask` does not block.
+    pub(crate) fn ask<T>(&self, ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let _asking = self.asking.lock();
+        ask().map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => error,
+            // The kernel saw the end that another thread gave before its flag was seen here.
+            _ => self.left().unwrap_or_else(|| self.note(error)),
+        })
+    }
+
+    /// For the reader, at the end of the stream: somebody may have been told just now that it is a loss.
+    pub(crate) fn wait_for_others(&self) {
+        drop(self.asking.lock());
     }
 
     /// Notes what the system says has become of the connection, and says it in the terms of the seam.

@@ -93,3 +93,35 @@ fn nothing_is_read_behind_what_was_discarded() {
     let error = attempt(&socket, &mut read).unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
 }
+
+// shows C6, T6: the system tells of a loss once, here somebody who has yet to note it when the reader asks. The reader
+// waits for that, and does not take the connection for ended.
+#[test]
+fn a_loss_that_somebody_else_was_told_is_no_end() {
+    let (connection, socket, far) = pair();
+    let mut source = connection.source;
+    socket2::SockRef::from(&far)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(far);
+    thread::scope(|scope| {
+        let mut reading = None;
+        let asked = socket.state.ask(|| {
+            let error = eventually("no reset came", || {
+                socket.stream.get_ref().take_error().unwrap()
+            });
+            let reading = reading.insert(scope.spawn(move || source.fill(None)));
+            // It does not come back, however long the answer takes to be noted.
+            let until = Instant::now() + Duration::from_millis(50);
+            while Instant::now() < until {
+                assert!(!reading.is_finished(), "it did not wait");
+                thread::yield_now();
+            }
+            Err::<(), _>(error)
+        });
+        let read = reading.unwrap().join().unwrap();
+        for error in [asked.unwrap_err(), read.unwrap_err()] {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
+    });
+}
