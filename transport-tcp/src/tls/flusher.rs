@@ -36,10 +36,12 @@ fn poll(stream: &Arc<TlsStream>, cx: &mut Context<'_>, timer: &mut Option<Sleep>
             Ok(Sent::Blocked) => match stream.socket.poll_writable(&mut stream.news()) {
                 Poll::Ready(Ok(())) => continue,
                 Poll::Ready(Err(_)) => over = true,
-                Poll::Pending if !stream.is_deserted() => return Poll::Pending,
                 Poll::Pending => {
-                    // The peer may wait for us to read.
+                    // The peer may wait for us to read, and nobody reads any more.
                     stream.socket.discard_if_due(true);
+                    if !stream.is_deserted() {
+                        return Poll::Pending;
+                    }
                     let linger = stream.socket.linger;
                     let timer = timer.get_or_insert_with(|| after(linger));
                     if Pin::new(timer).poll(cx).is_pending() {

@@ -59,11 +59,7 @@ impl Sink for TlsSink {
                     state.count_written(n);
                     return Poll::Ready(Ok(n));
                 }
-                Ok(None) => {
-                    // The peer may wait for us to read, and nobody reads any more.
-                    stream.socket.discard_if_due(true);
-                    ready!(stream.poll_sent(cx))
-                }
+                Ok(None) => ready!(stream.poll_sent(cx)),
                 Err(error) => Err(error),
             };
             if let Err(error) = result {

@@ -62,6 +62,13 @@ struct Inner {
     flushing: bool,
 }
 
+impl Inner {
+    /// See [`TlsStream::has_received`].
+    fn has_received(&self) -> bool {
+        !self.stash.is_empty() || self.session.has_ended() || self.session.failure().is_some()
+    }
+}
+
 /// Who waits. Apart from the stream, since the reactor holds it.
 #[derive(Default)]
 pub(super) struct Wakers {
@@ -187,6 +194,7 @@ impl TlsStream {
             return Err(self.failed(inner));
         }
         let was_established = inner.session.is_established();
+        let for_another = deliver.is_none();
         inner.receiving = true;
         drop(inner);
         let mut wire = Wire::take();
@@ -223,14 +231,15 @@ impl TlsStream {
             inner.session.failure().is_some() || inner.session.is_established() != was_established;
         let wake = std::mem::take(&mut inner.awaited) || is_news;
         let send = !inner.session.outgoing.is_empty() || is_news;
-        let (end, stashed) = (inner.finished, !inner.stash.is_empty());
+        let call = for_another && inner.has_received();
+        let end = inner.finished;
         drop(inner);
         if send && end {
             self.settle();
         } else if send {
             self.flush_soon();
         }
-        if stashed {
+        if call {
             // It may sleep at the socket, where there is nothing any more.
             self.socket.state.call_reader();
         }
@@ -374,8 +383,7 @@ impl TlsStream {
 
     /// Whether something lies ready for the reader that it need not ask the system for.
     pub(super) fn has_received(&self) -> bool {
-        let Inner { session, stash, .. } = &*self.inner.lock();
-        !stash.is_empty() || session.has_ended() || session.failure().is_some()
+        self.inner.lock().has_received()
     }
 
     /// Whether another thread is in the middle of receiving; then it wakes all when it is through.
@@ -392,10 +400,14 @@ impl TlsStream {
             match self.flush()? {
                 Sent::All => return Poll::Ready(Ok(())),
                 Sent::Elsewhere => return Poll::Pending,
-                Sent::Blocked => match self.socket.poll_outbound(&mut self.news()) {
-                    Poll::Ready(result) => result?,
-                    Poll::Pending => return Poll::Pending,
-                },
+                Sent::Blocked => {
+                    // The peer may wait for us to read, and nobody reads any more.
+                    self.socket.discard_if_due(true);
+                    match self.socket.poll_outbound(&mut self.news()) {
+                        Poll::Ready(result) => result?,
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
             }
             if let Some(error) = self.socket.state.left() {
                 return Poll::Ready(Err(error));

@@ -67,6 +67,8 @@ impl TlsStream {
         self.wakers.reader.clear();
         self.socket.source_dropped();
         self.settle();
+        // What it waits for may be a peer that waits for us to read.
+        self.wakers.flusher.wake();
     }
 
     /// Everybody's next call says that this side has disconnected; whoever waits is woken.

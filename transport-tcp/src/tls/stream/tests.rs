@@ -3,6 +3,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_lite::future::block_on;
+use transport_reactor::within;
 
 use super::*;
 use crate::socket::Stream;
@@ -55,6 +56,63 @@ fn a_late_end_of_the_background_job_cuts_nothing_off() {
                 block_on(readable).unwrap();
             }
             Received::Something | Received::Elsewhere => {}
+        }
+    }
+    assert_eq!(read, written);
+}
+
+// shows C3: the reader is called from its sleep at the socket when another thread takes in the peer's end, of which the
+// system knows nothing.
+#[test]
+fn an_end_that_another_thread_takes_in_is_heard_of() {
+    let (ours, theirs) = pair();
+    assert!(!ours.socket.state.reading.take_call());
+    theirs.inner.lock().session.close();
+    assert!(matches!(theirs.flush(), Ok(Sent::All)));
+    let until = Instant::now() + LIMIT;
+    while !ours.has_received() {
+        assert!(Instant::now() < until, "the end never came");
+        ours.receive(READ_AHEAD, None).unwrap();
+    }
+    assert!(ours.socket.state.reading.take_call());
+}
+
+// shows C7: what was written leaves after the reader was dropped, though nobody writes any more: what a peer that reads
+// nothing sends meanwhile is discarded.
+#[test]
+fn a_writer_that_rests_has_what_comes_discarded() {
+    let (ours, theirs) = pair();
+    let block = [1; 64 * 1024];
+    let bufs = [IoSlice::new(&block)];
+    let fill = || {
+        let mut written = 0;
+        while ours.inner.lock().session.outgoing.is_empty() {
+            written += ours.send(&bufs).unwrap().unwrap_or(0);
+        }
+        written
+    };
+    let mut written = fill();
+    ours.source_dropped();
+    // It writes more than all buffers on the way hold, and then it reads.
+    let (mut sent, until) = (0, Instant::now() + LIMIT);
+    while sent < 32 << 20 {
+        assert!(Instant::now() < until, "nobody discards");
+        match theirs.send(&bufs).unwrap() {
+            Some(n) => sent += n,
+            None => {
+                // The system may have taken more by now.
+                written += fill();
+                let soon = Duration::from_millis(10);
+                let _ = block_on(within(soon, |cx| theirs.poll_sent(cx)));
+            }
+        }
+    }
+    let mut read = 0;
+    while read < written {
+        let mut deliver = |bytes: &[u8]| read += bytes.len();
+        if theirs.receive(READ_AHEAD, Some(&mut deliver)).unwrap() == Received::Nothing {
+            let readable = std::future::poll_fn(|cx| theirs.socket.poll_inbound(cx));
+            block_on(readable).unwrap();
         }
     }
     assert_eq!(read, written);
