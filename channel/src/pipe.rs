@@ -8,6 +8,7 @@
 //! and never wake anybody under a lock.
 
 mod cut;
+mod later;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Waker;
-use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use ringbuf_core::{CapacityError, Closer, Corrupt, Heap, Observer, Signal};
@@ -27,7 +27,6 @@ pub use writer::PipeWriter;
 
 use cut::Cut;
 
-use crate::reception;
 use crate::wait::{Spin, Spinner};
 
 /// Makes a pipe of at least `capacity` bytes (rounded up to a power of two).
@@ -85,33 +84,7 @@ struct Ends {
     known: AtomicUsize,
 }
 
-/// How long a little room may stay unknown to a writer that sleeps: long against the cost of a
-/// wake-up, so that a slow reader of small pieces is not held up by it, and short for a person.
-const LATE_LOOK: Duration = Duration::from_millis(1);
-
 impl Ends {
-    /// Has the writer woken a little later if it sleeps then and there is room that it does not know of: a
-    /// reader that freed less than a quarter may never come back, and the writer may be what it waits for.
-    fn look_later(self: &Arc<Self>) {
-        // AcqRel, with the swap in the job: room that was made before a call that found a look on
-        // its way is seen by that look.
-        if self.looking.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let ends = Arc::downgrade(self);
-        reception::spawn(async move {
-            reception::sleep_until(Instant::now().checked_add(LATE_LOOK)).await;
-            if let Some(ends) = ends.upgrade() {
-                // AcqRel, with the swap above.
-                ends.looking.swap(false, Ordering::AcqRel);
-                // Relaxed: an older figure than the writer's last costs a wake-up for nothing.
-                if ends.observer.read() != ends.known.load(Ordering::Relaxed) {
-                    ends.wake_writer();
-                }
-            }
-        });
-    }
-
     fn wake_writer(&self) {
         if self.closer.take_wake_producer() == Signal::Wake {
             self.writer.wake();

@@ -6,7 +6,10 @@
 //! user's code, and nothing that blocks. While there is nothing to do it sleeps, or has a [`Sleeper`]
 //! do that.
 
-use std::collections::{BTreeMap, VecDeque};
+mod sleep;
+mod timers;
+
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -17,6 +20,11 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
+
+pub(crate) use sleep::within;
+pub use sleep::{Sleep, sleep_until};
+
+use timers::Timers;
 
 /// So many jobs run between two looks at the timers: jobs that are always ready don't put off a
 /// deadline, and an idle look costs little beside them.
@@ -111,6 +119,22 @@ impl Job {
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Has `waker` woken on the background thread, at a moment from `from` to `until` that suits the thread best: many
+/// that may be a little late cost it one wake-up. Never blocks.
+pub(crate) fn wake_between(from: Instant, until: Instant, waker: Waker) {
+    let reception = Reception::get();
+    let mut state = reception.state.lock();
+    let due = state.timers.join(from, until, waker);
+    reception.call_by(due, state);
+}
+
+/// A waker is anybody's code: one that panics costs its own task, not the thread.
+fn wake_quietly(waker: Waker) {
+    if catch_unwind(AssertUnwindSafe(|| waker.wake())).is_err() {
+        tracing::error!(target: "channel", "a waker panicked on the reception thread");
+    }
+}
+
 /// A transport's bug costs its own connection, not the thread that drops it.
 fn drop_quietly(future: Option<Work>) {
     if catch_unwind(AssertUnwindSafe(|| drop(future))).is_err() {
@@ -175,13 +199,14 @@ struct Reception {
 #[derive(Default)]
 struct State {
     ready: VecDeque<Arc<JobInner>>,
-    timers: BTreeMap<(Instant, u64), Waker>,
-    next_timer: u64,
+    timers: Timers,
     sleeper: Option<&'static dyn Sleeper>,
     /// News are expected until then.
     soon: Option<Instant>,
     /// The thread sleeps, and nobody has called it.
     asleep: bool,
+    /// Until then at most, if it sleeps.
+    until: Option<Instant>,
 }
 
 static THREAD: OnceLock<ThreadId> = OnceLock::new();
@@ -237,14 +262,12 @@ impl Reception {
                 state = self.state.lock();
                 turns = 0;
             }
-            let first = state.timers.first_key_value().map(|(&(due, _), _)| due);
-            match first {
+            match state.timers.first() {
                 Some(due) if due <= now => {
-                    let later = state.timers.split_off(&(now, u64::MAX));
-                    let over = std::mem::replace(&mut state.timers, later);
+                    let over = state.timers.take(now);
                     drop(state);
                     turns += over.len();
-                    over.into_values().for_each(Waker::wake);
+                    over.into_values().for_each(wake_quietly);
                     state = self.state.lock();
                 }
                 _ if !state.ready.is_empty() => {}
@@ -259,6 +282,7 @@ impl Reception {
                 until => {
                     state.soon = None;
                     state.asleep = true;
+                    state.until = until;
                     match (state.sleeper, until) {
                         (Some(sleeper), until) => {
                             drop(state);
@@ -272,6 +296,15 @@ impl Reception {
                     turns = 0;
                 }
             }
+        }
+    }
+
+    /// Has the thread look at a new timer in `state` by `due`.
+    fn call_by(&self, due: Instant, state: MutexGuard<'_, State>) {
+        // A thread that sleeps looks at all timers when it wakes up, and that is early enough: not later than
+        // this, whoever it sleeps in.
+        if state.until.is_none_or(|until| due < until) {
+            self.call(state);
         }
     }
 
@@ -302,73 +335,4 @@ pub(crate) async fn yield_now() {
         Poll::Pending
     })
     .await;
-}
-
-/// Ready when `until` has passed; never, if there is none. For transports: the background thread looks
-/// at the clock.
-pub fn sleep_until(until: Option<Instant>) -> Sleep {
-    Sleep { until, timer: None }
-}
-
-/// See [`sleep_until`].
-#[derive(Debug)]
-pub struct Sleep {
-    until: Option<Instant>,
-    timer: Option<u64>,
-}
-
-impl Sleep {
-    /// When it ends.
-    pub fn until(&self) -> Option<Instant> {
-        self.until
-    }
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(until) = self.until else {
-            return Poll::Pending;
-        };
-        if Instant::now() >= until {
-            return Poll::Ready(());
-        }
-        let reception = Reception::get();
-        // Cloned and dropped outside of the lock: it may be anybody's code.
-        let waker = cx.waker().clone();
-        let mut state = reception.state.lock();
-        let number = *self.timer.get_or_insert_with(|| {
-            state.next_timer += 1;
-            state.next_timer
-        });
-        let old = state.timers.insert((until, number), waker);
-        reception.call(state);
-        drop(old);
-        Poll::Pending
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if let (Some(until), Some(number)) = (self.until, self.timer) {
-            let old = Reception::get()
-                .state
-                .lock()
-                .timers
-                .remove(&(until, number));
-            drop(old);
-        }
-    }
-}
-
-/// `future`'s result, or `None` once `until` has passed.
-pub(crate) async fn within<F: Future>(until: Option<Instant>, future: F) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
-    let mut sleep = sleep_until(until);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|()| None),
-    })
-    .await
 }

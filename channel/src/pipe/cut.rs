@@ -31,7 +31,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::{Ends, PipeControl};
-use crate::reception;
 use crate::transport::Receipt;
 
 /// How long a third party waits before it decides in a reader's stead. Stores are seen after
@@ -215,13 +214,9 @@ impl Ends {
         cut.known |= LOOKING;
         let until = cut.since.and_then(|since| since.checked_add(GRACE));
         drop(cut);
-        let ends = Arc::downgrade(self);
-        reception::spawn(async move {
-            reception::sleep_until(until).await;
-            if let Some(ends) = ends.upgrade() {
-                ends.receipt.wake();
-            }
-        });
+        if let Some(until) = until {
+            self.later(until, Duration::ZERO, |ends| ends.receipt.wake());
+        }
     }
 }
 
@@ -243,7 +238,7 @@ impl PipeControl {
             return Poll::Ready(receipt);
         }
         ends.look_after_grace();
-        // The grace may have ended between the two: then no job looks.
+        // The grace may have ended between the two: then nobody looks.
         ends.receipt().map_or(Poll::Pending, Poll::Ready)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cut::GRACE;
+use super::later::LATE_LOOK;
 use super::*;
 use crate::transport::{Receipt, Sink, Source};
 

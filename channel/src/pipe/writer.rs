@@ -41,7 +41,7 @@ impl PipeWriter {
     /// is. For a driver that grants the peer what its application has freed, and has nothing to write now.
     ///
     /// It may be woken earlier, for a part of that: then it asks again. A reader that frees less than a
-    /// quarter, and waits for nothing, is noticed a millisecond later.
+    /// quarter, and waits for nothing, is noticed one or two milliseconds later.
     ///
     /// # Errors
     /// As for a write: the stream is finished, or the reader has stopped.
@@ -129,7 +129,7 @@ impl PipeWriter {
     fn arm(&mut self, waker: &Waker, room: usize) -> io::Result<bool> {
         // The order matters: whoever sees the flag must find the waker.
         self.ends.writer.set(waker);
-        // Relaxed: see `Ends::look_later`.
+        // Relaxed: see `Ends::look`.
         let known = self.ends.observer.read();
         self.ends.known.store(known, Ordering::Relaxed);
         self.armed = true;
