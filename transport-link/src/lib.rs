@@ -6,7 +6,7 @@
 //! is a device's name, its [`Settings`], and the [`Device`] that opens a [`Link`]. A link over file descriptors is
 //! [`Descriptor`], on which the driver sleeps itself; one that has a single descriptor for all its news (an epoll, an
 //! eventfd) says so by [`Descriptors::News`]; one that can only be read and written with blocking calls is
-//! [`Halves`], at the price of two threads. Both ends need the same [`Settings::noise`]; all else may differ.
+//! [`Halves`], at the price of two threads. One with buffers of its own can [lend](Link::lends) them. Both ends need the same [`Settings::noise`]; all else may differ.
 //!
 //! # A device's driver
 //!
@@ -44,6 +44,7 @@ mod ends;
 mod engine;
 mod error;
 mod halves;
+mod lend;
 mod line;
 mod link;
 mod listener;
@@ -63,10 +64,12 @@ pub use descriptor::Descriptor;
 pub use device::{Device, Once};
 pub use engine::RETRY;
 pub use halves::Halves;
+pub use lend::Lend;
 #[cfg(unix)]
 pub use link::Descriptors;
 pub use link::Link;
 pub use link_mux::Config;
+pub use link_mux::MIN_TRANSMIT;
 pub use link_mux::noise::NoiseConfig;
 pub use place::{Place, PlaceError, Settings};
 pub use transport::{Hold, LinkTransport};

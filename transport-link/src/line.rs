@@ -4,7 +4,7 @@
 mod tests;
 
 use std::io;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use channel::Spin;
@@ -27,6 +27,9 @@ const TURNS: u32 = 8;
 
 pub(crate) struct Line {
     link: Box<dyn Link>,
+    /// The most bytes that it is given in one write.
+    chunk: usize,
+    /// Without bytes where the link lends its own buffers.
     into: Box<[u8]>,
     out: Box<[u8]>,
     /// What of `out` is still to be written.
@@ -52,11 +55,17 @@ pub(crate) struct Line {
 
 impl Line {
     /// `chunk`: the most bytes that are handed to the link in one write.
-    pub(crate) fn new(link: Box<dyn Link>, chunk: usize) -> Line {
+    pub(crate) fn new(mut link: Box<dyn Link>, chunk: usize) -> Line {
+        // The least that the mux can do with.
+        let chunk = chunk.max(link_mux::MIN_TRANSMIT);
+        let (into, out) = match link.lends() {
+            Some(_) => (0, 0),
+            None => (READ, chunk),
+        };
         Line {
-            into: vec![0; READ].into(),
-            // The least that the mux can do with.
-            out: vec![0; chunk.max(link_mux::MIN_TRANSMIT)].into(),
+            chunk,
+            into: vec![0; into].into(),
+            out: vec![0; out].into(),
             from: 0,
             to: 0,
             readable: true,
@@ -77,7 +86,12 @@ impl Line {
 
     /// Whether all that was to be sent is out of this process.
     pub(crate) fn is_through(&self) -> bool {
-        self.from == self.to && !self.unflushed
+        self.from == self.to && !self.unflushed && !self.is_blocked()
+    }
+
+    /// Whether it has taken nothing when it was asked last.
+    fn is_blocked(&self) -> bool {
+        !self.writable && !self.finished
     }
 
     /// The driver was called: it may have been by the link.
@@ -135,7 +149,8 @@ impl Line {
         now: Duration,
     ) -> io::Result<bool> {
         let written = self.write(load, cx, now)?;
-        if self.from == self.to {
+        // Of one that has no room, a flush could take note that it has some again: nobody would call for that.
+        if self.from == self.to && !self.is_blocked() {
             if self.unflushed && self.link.poll_flush(cx)?.is_ready() {
                 self.unflushed = false;
             }
@@ -160,11 +175,11 @@ impl Line {
         if !self.readable || self.ended {
             return self.failed.take().map_or(Ok(false), Err);
         }
-        let most = load.room().min(self.into.len());
+        let most = load.room().min(READ);
         if most == 0 {
             return Ok(false);
         }
-        match self.link.poll_read(cx, &mut self.into[..most]) {
+        match self.receive(load, cx, now, most) {
             Poll::Pending => {
                 self.readable = false;
                 return self.failed.take().map_or(Ok(false), Err);
@@ -176,7 +191,6 @@ impl Line {
                 }
             }
             Poll::Ready(Ok(n)) => {
-                load.receive(now, &self.into[..n]);
                 if n < FEW.min(most) && has_halves(&*self.link) {
                     self.readable = false;
                 }
@@ -184,6 +198,30 @@ impl Line {
             Poll::Ready(Err(error)) => return Err(error),
         }
         Ok(true)
+    }
+
+    /// Takes at most so many bytes that have come.
+    fn receive(
+        &mut self,
+        load: &mut impl Load,
+        cx: &mut Context<'_>,
+        now: Duration,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let Some(lent) = self.link.lends() else {
+            let n = ready!(self.link.poll_read(cx, &mut self.into[..most]))?;
+            if n > 0 {
+                load.receive(now, &self.into[..n]);
+            }
+            return Poll::Ready(Ok(n));
+        };
+        let bytes = ready!(lent.poll_received(cx))?;
+        let n = bytes.len().min(most);
+        if n > 0 {
+            load.receive(now, &bytes[..n]);
+            lent.consume(n);
+        }
+        Poll::Ready(Ok(n))
     }
 
     fn write(
@@ -195,6 +233,25 @@ impl Line {
         self.busy = self.link.busy_until().filter(|busy| Instant::now() < *busy);
         if self.busy.is_some() {
             return Ok(false);
+        }
+        if let Some(lent) = self.link.lends() {
+            if !self.writable {
+                return Ok(false);
+            }
+            // Only then it is chosen what is to be sent: an urgent frame waits for none that waits for room.
+            let Poll::Ready(room) = lent.poll_room(cx) else {
+                self.writable = false;
+                return Ok(false);
+            };
+            let room = room?;
+            let most = room.len().min(self.chunk);
+            let n = load.transmit(now, &mut room[..most]);
+            if n == 0 {
+                return Ok(false);
+            }
+            lent.send(n)?;
+            self.unflushed = true;
+            return Ok(true);
         }
         if self.from == self.to {
             self.from = 0;
@@ -227,7 +284,7 @@ impl Line {
         if let Some(descriptors) = self.link.descriptors() {
             let wanted = crate::bell::Ready {
                 read: !self.ended && room,
-                write: self.from < self.to && self.busy.is_none(),
+                write: self.is_blocked() && self.busy.is_none(),
             };
             let slept = bell.sleep_on(descriptors, wanted, until, &mut self.spinner);
             return match slept {

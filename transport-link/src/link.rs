@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll};
 
+use crate::lend::Lend;
+
 /// One opened link: a duplex stream of bytes that keeps its order. Whether it damages or loses some is for
 /// [`Settings::noise`](crate::Settings::noise) to make good.
 ///
@@ -26,6 +28,12 @@ pub trait Link: Send {
     /// Nothing is asked of the mux, and nothing written, before that: so an urgent frame overtakes what is not yet
     /// chosen. `None`: never.
     fn busy_until(&self) -> Option<std::time::Instant> {
+        None
+    }
+
+    /// For a link that has buffers of its own: they are used instead of [`poll_read`](Link::poll_read) and
+    /// [`poll_write`](Link::poll_write), which saves a copy each way. If this is `Some`, it always is.
+    fn lends(&mut self) -> Option<&mut dyn Lend> {
         None
     }
 
@@ -78,6 +86,10 @@ impl<L: Link + ?Sized> Link for Box<L> {
 
     fn busy_until(&self) -> Option<std::time::Instant> {
         (**self).busy_until()
+    }
+
+    fn lends(&mut self) -> Option<&mut dyn Lend> {
+        (**self).lends()
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

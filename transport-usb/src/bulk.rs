@@ -63,13 +63,17 @@ pub trait Bulk: Send {
     /// The largest packet of that endpoint, in bytes: 64, 512 or 1024, by the bus's speed.
     fn packet(&self, way: Way) -> usize;
 
-    /// Queues a transfer that fills `buffer`, all of its length, or sends it. A transfer also ends with the first
+    /// Queues a transfer that fills the first `length` bytes of `buffer`, or sends them. (A buffer keeps its length: one
+    /// that carries a small message is not to be cleared for the next one.) A transfer also ends with the first
     /// packet that is shorter than the largest. What is received should be asked for in multiples of
     /// [`packet`](Bulk::packet); zero bytes are sent as a packet without bytes.
     ///
     /// # Errors
     /// It was not queued.
-    fn submit(&mut self, way: Way, buffer: Vec<u8>) -> Result<(), Fault>;
+    ///
+    /// # Panics
+    /// `buffer` is shorter than that.
+    fn submit(&mut self, way: Way, buffer: Vec<u8>, length: usize) -> Result<(), Fault>;
 
     /// Takes note of what has happened; where nothing has, the waker is woken when something does. (It need not be
     /// if there is a [`descriptor`](Bulk::descriptor).)

@@ -21,6 +21,7 @@ mod link;
     allow(dead_code, reason = "for the two ends")
 )]
 mod ours;
+mod queue;
 mod sequence;
 
 #[cfg(all(feature = "gadget", target_os = "linux"))]
@@ -29,6 +30,7 @@ pub use gadget::UsbGadget;
 pub use host::{
     DeviceInfo, Event, Gadget, Speed, Usb, UsbError, Watch, devices, devices_of, udev_rule,
 };
-pub use link::{BulkLink, Ends, Queue};
+pub use link::BulkLink;
 pub use ours::{CLASS, INTERFACE, PROTOCOL, SUBCLASS};
+pub use queue::{Ends, Queue};
 pub use transport_link;

@@ -1,66 +1,27 @@
 //! A link over a pair of bulk endpoints: several transfers are in flight each way, so that the bus never waits.
 
+mod lend;
+
 use std::collections::VecDeque;
 use std::io;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 #[cfg(unix)]
 use transport_link::Descriptors;
-use transport_link::Link;
+use transport_link::{Lend, Link, MIN_TRANSMIT};
 
 use crate::bulk::{Bulk, Completion, Fault, Way};
-use crate::sequence::{Ended, Received, Sequence, TAIL, tail};
-
-/// How the endpoints are used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Queue {
-    /// Transfers in flight each way, at least 1. Default 16.
-    pub transfers: usize,
-    /// Bytes of a transfer, rounded up to whole packets. Default 16 KiB. So much memory is taken, times
-    /// `transfers`, for each direction.
-    pub bytes: usize,
-    /// How the other end sees that a transfer is over.
-    pub ends: Ends,
-    /// Each transfer ends with its number and length, so that a hole in what was received is seen, and ends the link:
-    /// bytes of a transfer that failed may be missing, and those that were queued behind it have come. It costs 8 bytes
-    /// a transfer; both ends have it, or neither, and buffers that together hold a transfer of the other end's;
-    /// [`ends`](Queue::ends) is [`Ends::Short`] then. Default: no.
-    pub numbered: bool,
-}
-
-impl Default for Queue {
-    fn default() -> Queue {
-        Queue {
-            transfers: 16,
-            bytes: 16 * 1024,
-            ends: Ends::Short,
-            numbered: false,
-        }
-    }
-}
-
-/// How the other end sees that a transfer is over: it waits until its buffer is full, or for a packet that is
-/// shorter than the largest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Ends {
-    /// Each transfer ends with a short packet: none is a multiple of the packet size. So a stream never stands still,
-    /// whatever buffers the other end has, and no packet is empty.
-    Short,
-    /// A write goes as it is, and where it is a multiple of the packet size, a packet without bytes follows: what
-    /// programs expect that take each transfer for a message.
-    ZeroPacket,
-    /// A write goes as it is, and nothing follows: for a program that would take an empty packet for an end, and
-    /// knows from what it reads how much is to come.
-    Whole,
-}
+use crate::queue::{Ends, Queue};
+use crate::sequence::{Ended, Received, Sequence, TAIL};
 
 /// A [`Link`] over a [`Bulk`].
 ///
 /// What was received before a fault is given to the reader first, then the fault as an error; after it, nothing is. The
 /// writer is told of it at once. Transfers that were sent are not repeated: an error ends the link, and what was lost is
 /// the business of the session above.
+///
+/// It [lends](Lend) its transfers' buffers, unless they are very small, or packets without bytes
+/// ([`Ends::ZeroPacket`]) are to show where a write has ended.
 pub struct BulkLink {
     bulk: Box<dyn Bulk>,
     how: Queue,
@@ -68,10 +29,14 @@ pub struct BulkLink {
     packet: usize,
     /// What was received and not read.
     received: VecDeque<Received>,
-    /// Buffers that are free to be sent.
+    /// Bytes of a buffer to be sent: whole packets.
+    bytes: usize,
+    /// The one that is lent.
+    room: Option<Vec<u8>>,
+    /// Those that are free.
     spare: Vec<Vec<u8>>,
-    /// How many transfers are being sent.
-    sending: usize,
+    /// The lengths of the transfers that are being sent.
+    sending: VecDeque<usize>,
     /// The number of the next one.
     number: u32,
     /// What was received of transfers that are numbered.
@@ -88,7 +53,7 @@ impl std::fmt::Debug for BulkLink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BulkLink")
             .field("how", &self.how)
-            .field("sending", &self.sending)
+            .field("sending", &self.sending.len())
             .field("broken", &self.broken)
             .finish_non_exhaustive()
     }
@@ -113,12 +78,15 @@ impl BulkLink {
             bytes: how.bytes.max(1),
             ..how
         };
+        let packet = bulk.packet(Way::Send).max(1);
         let mut link = BulkLink {
-            packet: bulk.packet(Way::Send).max(1),
+            packet,
             bulk: Box::new(bulk),
             received: VecDeque::with_capacity(how.transfers),
+            bytes: how.bytes.next_multiple_of(packet),
+            room: None,
             spare: Vec::with_capacity(how.transfers),
-            sending: 0,
+            sending: VecDeque::with_capacity(how.transfers),
             number: 0,
             sequence: how.numbered.then(Sequence::default),
             hole: false,
@@ -131,7 +99,7 @@ impl BulkLink {
         let bytes = link.how.bytes.next_multiple_of(packet);
         for _ in 0..link.how.transfers {
             link.bulk
-                .submit(Way::Receive, vec![0; bytes])
+                .submit(Way::Receive, vec![0; bytes], bytes)
                 .map_err(|fault| match fault {
                     // It was there when the device was opened: for whoever waits for it, it is absent.
                     Fault::Gone => io::Error::new(io::ErrorKind::NotConnected, fault),
@@ -202,7 +170,15 @@ impl BulkLink {
             return;
         }
         match sequence.end() {
-            Ended::Next(parts) => self.received.extend(parts),
+            Ended::Next(parts) => {
+                for part in parts {
+                    match part.bytes() {
+                        // It had nothing but the end of the number.
+                        [] => self.receive_into(part.buffer),
+                        _ => self.received.push_back(part),
+                    }
+                }
+            }
             Ended::Older(parts) => {
                 for part in parts {
                     self.receive_into(part.buffer);
@@ -216,19 +192,22 @@ impl BulkLink {
     }
 
     fn receive_into(&mut self, buffer: Vec<u8>) {
+        let length = buffer.len();
         // What would come now could have a hole before it.
         if self.broken.is_none()
-            && let Err(fault) = self.bulk.submit(Way::Receive, buffer)
+            && let Err(fault) = self.bulk.submit(Way::Receive, buffer, length)
         {
             self.breaks(fault);
         }
     }
 
     fn has_sent(&mut self, over: Completion) {
-        self.sending -= 1;
+        let length = self.sending.pop_front();
         match over.result {
-            Ok(()) if over.moved == over.buffer.len() => self.spare.push(over.buffer),
-            Ok(()) => self.breaks(Fault::Io),
+            Ok(()) if length != Some(over.moved) => self.breaks(Fault::Io),
+            // Of an empty packet.
+            Ok(()) if over.buffer.is_empty() => {}
+            Ok(()) => self.spare.push(over.buffer),
             Err(fault) => self.breaks(fault),
         }
     }
@@ -240,9 +219,9 @@ impl BulkLink {
     /// Takes note for one half, and wakes the other if there is something for it: the descriptor tells of it only
     /// once.
     fn note_for_reader(&mut self, cx: &mut Context<'_>) {
-        let sending = self.sending;
+        let sending = self.sending.len();
         self.note(cx);
-        if (self.sending < sending || self.broken.is_some())
+        if (self.sending.len() < sending || self.broken.is_some())
             && let Some(writer) = self.writer.take()
         {
             writer.wake();
@@ -258,107 +237,54 @@ impl BulkLink {
             reader.wake();
         }
     }
-
-    /// Fills `into` with what was received.
-    fn give(&mut self, into: &mut [u8]) -> usize {
-        let mut given = 0;
-        while given < into.len()
-            && let Some(front) = self.received.front_mut()
-        {
-            let n = (front.to - front.from).min(into.len() - given);
-            into[given..given + n].copy_from_slice(&front.buffer[front.from..front.from + n]);
-            given += n;
-            front.from += n;
-            if front.from == front.to
-                && let Some(empty) = self.received.pop_front()
-            {
-                self.receive_into(empty.buffer);
-            }
-        }
-        given
-    }
-
-    /// Queues a transfer; where that cannot be done, the link is broken.
-    fn send(&mut self, bytes: &[u8]) -> bool {
-        let mut buffer = self.spare.pop().unwrap_or_default();
-        buffer.clear();
-        buffer.extend_from_slice(bytes);
-        if self.how.numbered {
-            buffer.extend_from_slice(&tail(self.number, bytes.len()));
-            self.number = self.number.wrapping_add(1);
-        }
-        match self.bulk.submit(Way::Send, buffer) {
-            Ok(()) => self.sending += 1,
-            Err(fault) => self.breaks(fault),
-        }
-        self.broken.is_none()
-    }
-
-    /// How many of so many bytes go into the next transfer.
-    fn piece(&self, bytes: usize) -> usize {
-        let most = self.how.bytes.next_multiple_of(self.packet);
-        let tail = if self.how.numbered { TAIL } else { 0 };
-        let piece = bytes.min(most - tail);
-        match self.how.ends {
-            // A packet of one byte is short of nothing; no bus has one.
-            Ends::Short if (piece + tail).is_multiple_of(self.packet) && piece > 1 => piece - 1,
-            _ => piece,
-        }
-    }
 }
 
 impl Link for BulkLink {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.received.is_empty() {
-            self.note_for_reader(cx);
+        ready!(self.poll_received(cx))?;
+        let mut given = 0;
+        while given < into.len()
+            && let Some(front) = self.received.front()
+        {
+            let n = front.bytes().len().min(into.len() - given);
+            into[given..given + n].copy_from_slice(&front.bytes()[..n]);
+            given += n;
+            self.consume(n);
         }
-        match (self.give(into), &self.broken) {
-            (0, Some(fault)) => Poll::Ready(Err(fault.clone().into())),
-            (0, None) => {
-                self.reader = Some(cx.waker().clone());
-                Poll::Pending
-            }
-            (given, _) => Poll::Ready(Ok(given)),
-        }
+        Poll::Ready(Ok(given))
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        // Of a link that is broken, what came before that is still to be noted.
-        if self.sending >= self.how.transfers || self.broken.is_some() {
+        let room = ready!(self.poll_room(cx))?;
+        let n = from.len().min(room.len());
+        room[..n].copy_from_slice(&from[..n]);
+        let piece = n - usize::from(self.is_endless(n));
+        let mut sent = self.send(piece);
+        let ends_whole = piece == from.len() && piece.is_multiple_of(self.packet);
+        if sent.is_ok() && ends_whole && self.how.ends == Ends::ZeroPacket {
+            self.submit(Vec::new(), 0);
+            sent = self.check();
+        }
+        if sent.is_err() {
             self.note_for_writer(cx);
         }
-        if self.broken.is_none() && self.sending < self.how.transfers {
-            let piece = self.piece(from.len());
-            let ends_whole = piece == from.len() && piece.is_multiple_of(self.packet);
-            if self.send(&from[..piece])
-                && (!ends_whole || self.how.ends != Ends::ZeroPacket || self.send(&[]))
-            {
-                return Poll::Ready(Ok(piece));
-            }
-            self.note_for_writer(cx);
-        }
-        match &self.broken {
-            // What was received before is still read.
-            Some(fault) => Poll::Ready(Err(fault.clone().into())),
-            None => {
-                self.writer = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
+        Poll::Ready(sent.map(|()| piece))
+    }
+
+    fn lends(&mut self) -> Option<&mut dyn Lend> {
+        (self.how.ends != Ends::ZeroPacket && self.most() >= MIN_TRANSMIT).then_some(self)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.sending > 0 || self.broken.is_some() {
+        if !self.sending.is_empty() || self.broken.is_some() {
             self.note_for_writer(cx);
         }
-        match &self.broken {
-            Some(fault) => Poll::Ready(Err(fault.clone().into())),
-            None if self.sending == 0 => Poll::Ready(Ok(())),
-            None => {
-                self.writer = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        self.check()?;
+        if self.sending.is_empty() {
+            return Poll::Ready(Ok(()));
         }
+        self.writer = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     #[cfg(unix)]

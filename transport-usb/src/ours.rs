@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use transport_link::Settings;
 
-use crate::link::Queue;
+use crate::queue::Queue;
 use crate::sequence::TAIL;
 
 /// The interface's class: specific to a vendor.

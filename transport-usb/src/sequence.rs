@@ -29,7 +29,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.buffer[self.from..self.to]
     }
 }

@@ -2,13 +2,16 @@
 
 mod support;
 
+use std::task::{Context, Poll, Waker};
+
 use support::hand::{Side, bytes, drive};
 use support::memory::{End, Loss, Told, Wire};
 use support::random::Random;
 use support::strike::{Strike, What};
+use transport_link::Link;
 use transport_testkit::fault::seed;
 use transport_usb::bulk::{Fault, Way};
-use transport_usb::{Ends, Queue};
+use transport_usb::{BulkLink, Ends, Queue};
 
 /// The packets of full, high and super speed.
 const PACKETS: [usize; 3] = [64, 512, 1024];
@@ -75,11 +78,115 @@ fn bytes_arrive_in_order() {
                 }
                 let seen = wire.seen();
                 assert_eq!(seen.whole, 0, "{what}: transfers without a short packet");
-                assert!(seen.deepest <= host.transfers.max(gadget.transfers));
+                // One more for the last byte of a lent buffer.
+                assert!(seen.deepest <= host.transfers.max(gadget.transfers) + 1);
                 wire.cut(&End::BOTH, Loss::Transfers);
             }
         }
     }
+}
+
+// shows C1, T4: what is sent from a lent buffer has no length that makes it wait: each ends with a short packet.
+#[test]
+fn a_lent_buffer_is_sent_whatever_its_length() {
+    let seed = seed("a_lent_buffer_is_sent_whatever_its_length");
+    for (packet, numbered, buffer) in [
+        (64, false, 4),
+        (64, true, 4),
+        (512, true, 4),
+        // The end of the number is alone in a buffer now and then.
+        (512, true, 1),
+    ] {
+        for length in 1..=2 * packet + 1 {
+            let wire = Wire::new(packet, seed);
+            let mut sides = End::BOTH.map(|end| {
+                let mut how = match end {
+                    End::Host => queue(3, 4 * packet),
+                    End::Gadget => queue(4, buffer * packet),
+                };
+                how.numbered = numbered;
+                let send = bytes(end as u64, 5 * length);
+                let mut side = Side::new(&wire, end, Told::BEST, how, send).unwrap();
+                (side.lends, side.piece) = (Some(true), Some(length));
+                side
+            });
+            drive(&mut sides, &mut Random::new(seed));
+            let [host, gadget] = &sides;
+            let what = format!("packets of {packet}, numbered: {numbered}, {length} bytes");
+            assert!(host.got == gadget.send && gadget.got == host.send, "{what}");
+            let seen = wire.seen();
+            let tail = if numbered { 8 } else { 0 };
+            // Those that would be whole packets are two.
+            let each = 1 + usize::from((length + tail).is_multiple_of(packet));
+            let sent = seen.submitted[End::Host as usize][Way::Send as usize];
+            assert_eq!((seen.whole, sent), (0, 5 * each), "{what}");
+        }
+    }
+}
+
+fn ready<T>(poll: Poll<std::io::Result<T>>) -> T {
+    match poll {
+        Poll::Ready(result) => result.unwrap(),
+        Poll::Pending => panic!("it is not ready"),
+    }
+}
+
+// shows C1: a lent buffer goes as it was left, also if it was asked for again meanwhile; and what was received is there
+// until it was consumed.
+#[test]
+fn a_lent_buffer_stays_as_it_is() {
+    let seed = seed("a_lent_buffer_stays_as_it_is");
+    let wire = Wire::new(64, seed);
+    let mut cx = Context::from_waker(Waker::noop());
+    let link = |end| BulkLink::new(wire.attach(end, Told::Waker), queue(2, 256)).unwrap();
+    let mut host = link(End::Host);
+    // The longest, so that it has one length for all.
+    let lent = host.lends().unwrap();
+    let length = ready(lent.poll_room(&mut cx)).len();
+    assert_eq!(length, 255, "as much as one transfer carries");
+    ready(lent.poll_room(&mut cx)).copy_from_slice(&[7; 255]);
+    assert_eq!(ready(lent.poll_room(&mut cx)), [7; 255]);
+    lent.send(length).unwrap();
+    ready(lent.poll_room(&mut cx)).fill(8);
+    lent.send(3).unwrap();
+    assert!(lent.poll_room(&mut cx).is_pending(), "two are in flight");
+    let mut got = Vec::new();
+    let mut gadget = link(End::Gadget);
+    let lent = gadget.lends().unwrap();
+    while got.len() < 258 {
+        // Others come meanwhile, and the first stays the first.
+        if let Poll::Ready(bytes) = lent.poll_received(&mut cx) {
+            let first = bytes.unwrap().to_vec();
+            let again = lent
+                .poll_received(&mut cx)
+                .map(|bytes| bytes.unwrap().to_vec());
+            assert_eq!(again, Poll::Ready(first.clone()));
+            let n = first.len().min(100);
+            got.extend_from_slice(&first[..n]);
+            lent.consume(n);
+        }
+    }
+    assert!(got[..255] == [7; 255] && got[255..] == [8; 3]);
+    assert!(lent.poll_received(&mut cx).is_pending());
+}
+
+// shows C1: a link that has too little to lend, or is to show where writes end, lends nothing.
+#[test]
+fn what_cannot_be_lent_is_not() {
+    let seed = seed("what_cannot_be_lent_is_not");
+    let lends = |packet: usize, bytes: usize, ends: Ends, numbered: bool| {
+        let wire = Wire::new(packet, seed);
+        let mut how = queue(1, bytes);
+        (how.ends, how.numbered) = (ends, numbered);
+        let mut link = BulkLink::new(wire.attach(End::Host, Told::Waker), how).unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        Some(ready(link.lends()?.poll_room(&mut cx)).len())
+    };
+    assert_eq!(lends(64, 64, Ends::Short, false), None);
+    assert_eq!(lends(64, 64, Ends::Whole, false), Some(64));
+    assert_eq!(lends(64, 65, Ends::Short, true), Some(128 - 8 - 1));
+    assert_eq!(lends(512, 65536, Ends::Short, true), Some(65536 - 8 - 1));
+    assert_eq!(lends(512, 65536, Ends::ZeroPacket, false), None);
 }
 
 // shows C1, T4: a half that is not told of what the other one has found would stand still, where nothing else happens.

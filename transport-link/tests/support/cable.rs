@@ -16,6 +16,8 @@ use transport_link::{
 };
 use transport_testkit::Subject;
 
+use super::lender::Lender;
+
 /// What a cable is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Make {
@@ -23,6 +25,8 @@ pub enum Make {
     Sockets,
     /// Two pipes, with threads that block.
     Pipes,
+    /// A Unix socket pair, behind buffers that are lent.
+    Lent,
 }
 
 type Ends = [Option<Box<dyn Link>>; 2];
@@ -37,6 +41,11 @@ impl Make {
                     Some(Box::new(Descriptor::new(far)?)),
                 ]
             }
+            Make::Lent => {
+                let (near, far) = UnixStream::pair()?;
+                let lender = |end| io::Result::Ok(Lender::new(Descriptor::new(end)?, LENT));
+                [Some(Box::new(lender(near)?)), Some(Box::new(lender(far)?))]
+            }
             Make::Pipes => {
                 let (near_read, far_write) = io::pipe()?;
                 let (far_read, near_write) = io::pipe()?;
@@ -48,6 +57,9 @@ impl Make {
         })
     }
 }
+
+/// Bytes that are lent: less than a frame may have.
+const LENT: usize = 3000;
 
 const NEAR: usize = 0;
 const FAR: usize = 1;
@@ -194,6 +206,7 @@ impl Subject for OverCables {
         match self.make {
             Make::Sockets => "link over sockets",
             Make::Pipes => "link over pipes",
+            Make::Lent => "link that lends its buffers",
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod cable;
+pub mod lender;
 pub mod plug;
 
 use std::sync::Mutex;

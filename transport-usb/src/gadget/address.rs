@@ -12,8 +12,8 @@ use transport_link::options::{choice, number};
 use usb_gadget::{Class, Id};
 
 use super::machine::machine;
-use crate::link::Ends;
 use crate::ours;
+use crate::queue::Ends;
 
 /// The kernel has 40 bytes for the function's name, which is made of this one.
 const LONGEST_NAME: usize = 20;

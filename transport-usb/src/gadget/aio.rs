@@ -66,16 +66,21 @@ impl Aio {
         self.event.as_fd()
     }
 
-    /// Hands a transfer to the kernel: reads into all of `buffer`, or writes it.
+    /// Hands a transfer to the kernel: reads into the first `length` bytes of `buffer`, or writes them.
     ///
     /// # Errors
     /// It was not taken. (What the file says, such as that it is closed, is told by [`reap`](Aio::reap).)
+    ///
+    /// # Panics
+    /// `buffer` is shorter than that.
     pub(super) fn submit(
         &mut self,
         operation: Operation,
         file: BorrowedFd<'_>,
         buffer: Vec<u8>,
+        length: usize,
     ) -> io::Result<usize> {
+        assert!(length <= buffer.len());
         let Some(&index) = self.free.last() else {
             return Err(io::Error::other(format!(
                 "more than {} transfers are in flight",
@@ -89,7 +94,7 @@ impl Aio {
             operation: operation as u16,
             file: file.as_raw_fd() as u32,
             buffer: lent.address as u64,
-            bytes: lent.length as u64,
+            bytes: length as u64,
             flags: Control::TELLS_EVENT,
             event: self.event.as_raw_fd() as u32,
             ..Control::default()

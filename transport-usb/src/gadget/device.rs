@@ -13,8 +13,9 @@ use super::gadgets::Gadgets;
 use super::prepared;
 use super::session::{Endpoints, Pair};
 use super::setup::Registered;
-use crate::link::{BulkLink, Queue};
+use crate::link::BulkLink;
 use crate::ours;
+use crate::queue::Queue;
 
 /// A gadget, which appears at the USB device controller when it is first opened, and disappears when it is dropped.
 pub(super) struct Gadget {

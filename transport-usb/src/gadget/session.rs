@@ -163,7 +163,7 @@ impl Bulk for Pair {
         }
     }
 
-    fn submit(&mut self, way: Way, buffer: Vec<u8>) -> Result<(), Fault> {
+    fn submit(&mut self, way: Way, buffer: Vec<u8>, length: usize) -> Result<(), Fault> {
         // A link is opened when the host configures the gadget, and its program may begin a new session at any moment
         // from then on: what is said first should not slip into that.
         if way == Way::Send && !std::mem::replace(&mut self.spoken, true) {
@@ -180,7 +180,7 @@ impl Bulk for Pair {
             Way::Receive => (&self.ends.receive, Operation::Read, &mut self.received),
             Way::Send => (&self.ends.send, Operation::Write, &mut self.sent),
         };
-        let slot = self.aio.submit(operation, file.as_fd(), buffer);
+        let slot = self.aio.submit(operation, file.as_fd(), buffer, length);
         let slot = slot.map_err(|error| fault(&error))?;
         queue.push_back(Transfer { slot, over: None });
         Ok(())

@@ -15,8 +15,9 @@ use super::descriptors::Interface;
 use super::news::News;
 use super::seen::Seen;
 use super::transfers::Transfers;
-use crate::link::{BulkLink, Ends, Queue};
+use crate::link::BulkLink;
 use crate::ours;
+use crate::queue::{Ends, Queue};
 
 /// How long a device that was just plugged in may take until it can be used: until it is configured, its names are
 /// known, and the system has given the user the right to it. What is wrong with one is told after that.

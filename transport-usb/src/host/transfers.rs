@@ -62,7 +62,8 @@ struct Lane {
 /// A transfer that was queued. Dropping one leaks it.
 struct Slot {
     transfer: NonNull<libusb_transfer>,
-    /// Of the buffer, whose address and length stand in the transfer.
+    /// Of the buffer, whose address stands in the transfer.
+    length: usize,
     capacity: usize,
 }
 
@@ -112,11 +113,8 @@ impl Slot {
     unsafe fn take(self) -> (NonNull<libusb_transfer>, Vec<u8>) {
         let transfer = self.transfer.as_ptr();
         // SAFETY: pointer, length and capacity are those of the vector that `submit` took apart, and nobody else
-        // uses it now. Libusb changes neither of the fields.
-        let buffer = unsafe {
-            let length = (*transfer).length as usize;
-            Vec::from_raw_parts((*transfer).buffer, length, self.capacity)
-        };
+        // uses it now. Libusb does not change the field.
+        let buffer = unsafe { Vec::from_raw_parts((*transfer).buffer, self.length, self.capacity) };
         (self.transfer, buffer)
     }
 }
@@ -175,11 +173,12 @@ impl Bulk for Transfers {
         self.lane(way).pin.packet
     }
 
-    fn submit(&mut self, way: Way, buffer: Vec<u8>) -> Result<(), Fault> {
+    fn submit(&mut self, way: Way, buffer: Vec<u8>, length: usize) -> Result<(), Fault> {
+        assert!(length <= buffer.len());
         if self.gone {
             return Err(Fault::Gone);
         }
-        let length = c_int::try_from(buffer.len())
+        let length = c_int::try_from(length)
             .map_err(|_| Fault::System("a USB transfer has 2 GiB at most".into()))?;
         let lane = &mut self.lanes[way as usize];
         let transfer = match lane.spare.pop() {
@@ -191,6 +190,7 @@ impl Bulk for Transfers {
         let mut buffer = ManuallyDrop::new(buffer);
         let slot = Slot {
             transfer,
+            length: buffer.len(),
             capacity: buffer.capacity(),
         };
         let raw = transfer.as_ptr();

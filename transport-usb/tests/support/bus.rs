@@ -50,6 +50,8 @@ pub struct Seen {
 
 pub(super) struct Transfer {
     pub(super) buffer: Vec<u8>,
+    /// How much of it is to be moved.
+    pub(super) length: usize,
     pub(super) moved: usize,
     pub(super) packets: usize,
     pub(super) strike: Option<Strike>,
@@ -110,16 +112,16 @@ impl State {
         let (Some(from), Some(to)) = (from, to[Way::Receive as usize].front_mut()) else {
             return false;
         };
-        let bytes = packet.min(from.buffer.len() - from.moved);
-        let fits = bytes.min(to.buffer.len() - to.moved);
+        let bytes = packet.min(from.length - from.moved);
+        let fits = bytes.min(to.length - to.moved);
         to.buffer[to.moved..to.moved + fits]
             .copy_from_slice(&from.buffer[from.moved..from.moved + fits]);
         from.moved += bytes;
         to.moved += fits;
         from.packets += 1;
         to.packets += 1;
-        let sent = bytes < packet || from.moved == from.buffer.len();
-        let received = bytes < packet || to.moved == to.buffer.len();
+        let sent = bytes < packet || from.moved == from.length;
+        let received = bytes < packet || to.moved == to.length;
         if fits < bytes {
             self.lands(sender.other(), Way::Receive, Err(Fault::Overflow));
         } else if received {
@@ -180,9 +182,9 @@ impl State {
     pub(super) fn loses_a_packet(&mut self, sender: End) {
         let packet = self.packet;
         if let Some(from) = self.queues[sender as usize][Way::Send as usize].front_mut() {
-            from.moved += packet.min(from.buffer.len() - from.moved);
+            from.moved += packet.min(from.length - from.moved);
             from.packets += 1;
-            if from.moved == from.buffer.len() {
+            if from.moved == from.length {
                 self.finishes(sender, Way::Send);
             }
         }

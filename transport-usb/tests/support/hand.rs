@@ -33,6 +33,8 @@ pub struct Side {
     pub deaf: bool,
     /// Writes so many bytes at a time, and not some.
     pub piece: Option<usize>,
+    /// Uses the buffers that the link lends, where it does: always, never, or now and then.
+    pub lends: Option<bool>,
 }
 
 struct Flag(AtomicBool);
@@ -67,6 +69,7 @@ impl Side {
             error: None,
             deaf: false,
             piece: None,
+            lends: None,
         })
     }
 
@@ -114,11 +117,29 @@ impl Side {
         if !self.readable || self.deaf {
             return false;
         }
-        let mut into = vec![0; 1 + random.below(40_000) as usize];
-        match self.link.poll_read(cx, &mut into) {
+        let lends = self.lends(random);
+        let most = 1 + random.below(40_000) as usize;
+        let read = match self.link.lends().filter(|_| lends) {
+            None => {
+                let mut into = vec![0; most];
+                let read = self.link.poll_read(cx, &mut into);
+                read.map_ok(|n| self.got.extend_from_slice(&into[..n]))
+            }
+            Some(lent) => match lent.poll_received(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Ready(Ok(bytes)) => {
+                    assert!(!bytes.is_empty(), "an end, which USB does not have");
+                    let n = bytes.len().min(most);
+                    self.got.extend_from_slice(&bytes[..n]);
+                    lent.consume(n);
+                    Poll::Ready(Ok(()))
+                }
+            },
+        };
+        match read {
             Poll::Pending => self.readable = false,
-            Poll::Ready(Ok(0)) => panic!("an end, which USB does not have"),
-            Poll::Ready(Ok(n)) => self.got.extend_from_slice(&into[..n]),
+            Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) => self.error = Some(error),
         }
         true
@@ -142,7 +163,21 @@ impl Side {
         }
         let some = 1 + random.below(40_000) as usize;
         let most = left.len().min(self.piece.unwrap_or(some));
-        match self.link.poll_write(cx, &left[..most]) {
+        let lends = self.lends(random);
+        let left = &self.send[self.sent..];
+        let written = match self.link.lends().filter(|_| lends) {
+            None => self.link.poll_write(cx, &left[..most]),
+            Some(lent) => match lent.poll_room(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Ready(Ok(room)) => {
+                    let n = most.min(room.len());
+                    room[..n].copy_from_slice(&left[..n]);
+                    Poll::Ready(lent.send(n).map(|()| n))
+                }
+            },
+        };
+        match written {
             Poll::Pending => self.writable = false,
             Poll::Ready(Ok(n)) => {
                 assert!((1..=most).contains(&n), "{n} of {most} bytes were taken");
@@ -151,6 +186,10 @@ impl Side {
             Poll::Ready(Err(_)) => self.tears(),
         }
         true
+    }
+
+    fn lends(&self, random: &mut Random) -> bool {
+        self.lends.unwrap_or_else(|| random.below(2) == 0)
     }
 
     /// As the driver does it: what has come is still read, up to the error.

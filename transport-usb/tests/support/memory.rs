@@ -158,7 +158,7 @@ impl Wire {
             let queue = &state.queues[end as usize][Way::Send as usize];
             queue
                 .iter()
-                .map(|transfer| transfer.buffer[transfer.moved..].to_vec())
+                .map(|transfer| transfer.buffer[transfer.moved..transfer.length].to_vec())
                 .collect()
         })
     }
@@ -167,6 +167,7 @@ impl Wire {
     pub fn preload(&self, end: End, transfers: Vec<Vec<u8>>) {
         self.with(|state| {
             let transfers = transfers.into_iter().map(|buffer| Transfer {
+                length: buffer.len(),
                 buffer,
                 moved: 0,
                 packets: 0,
@@ -214,7 +215,7 @@ impl Bulk for MemoryBulk {
         self.packet
     }
 
-    fn submit(&mut self, way: Way, buffer: Vec<u8>) -> Result<(), Fault> {
+    fn submit(&mut self, way: Way, buffer: Vec<u8>, length: usize) -> Result<(), Fault> {
         let (end, way_) = (self.end as usize, way as usize);
         self.with(|state| {
             if state.lost.is_some() {
@@ -235,17 +236,18 @@ impl Bulk for MemoryBulk {
                 state.seen.fired += 1;
                 return Err(Fault::System("no memory for a transfer".into()));
             }
-            let whole = !buffer.is_empty() && buffer.len().is_multiple_of(state.packet);
+            let whole = length > 0 && length.is_multiple_of(state.packet);
             match way {
-                Way::Receive => assert!(whole, "{} bytes cannot be received", buffer.len()),
+                Way::Receive => assert!(whole, "{length} bytes cannot be received"),
                 Way::Send => {
                     state.seen.whole += usize::from(whole);
-                    state.seen.empty += usize::from(buffer.is_empty());
+                    state.seen.empty += usize::from(length == 0);
                 }
             }
             state.seen.submitted[end][way_] += 1;
             state.queues[end][way_].push_back(Transfer {
                 buffer,
+                length,
                 moved: 0,
                 packets: 0,
                 strike,
