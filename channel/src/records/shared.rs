@@ -92,8 +92,21 @@ impl Shared {
         if self.holds.load(Ordering::Relaxed) {
             self.holds.store(false, Ordering::Relaxed);
             let mut cx = Context::from_waker(&self.outbound_news);
+            let mut out = self.outbound.lock();
             // An error is the next write's.
-            let _ = self.outbound.lock().poll_drain(&mut cx);
+            if out.poll_drain(&mut cx).is_ready() {
+                self.used_room(out);
+            }
+        }
+    }
+
+    /// Who waits for room may have waited for what was used here, and the carrier will not wake for it.
+    fn used_room(&self, out: MutexGuard<'_, Outbound>) {
+        let deprived = out.waits_for_carrier;
+        drop(out);
+        self.wakers.writer.wake();
+        if deprived {
+            self.wakers.linger.wake();
         }
     }
 
@@ -110,10 +123,7 @@ impl Shared {
             if sent.is_pending() {
                 self.linger_on(out);
             } else {
-                drop(out);
-                // If it waits, the room that it waits for was used here, and the carrier will not
-                // wake for it.
-                self.wakers.writer.wake();
+                self.used_room(out);
             }
             return;
         }

@@ -64,13 +64,13 @@ impl RecordSink {
         let mut out = self.shared.outbound.lock();
         let poll = attempt(&mut out, &self.shared, &mut cx);
         // What the carrier left of a record leaves also if no further call comes. A job that runs
-        // may wait for room that this very attempt has used: then nobody else wakes it. After
-        // `Pending`, the carrier does.
+        // may wait for room that this very attempt has used: then nobody else wakes it, not even to learn
+        // that there is nothing left to wait for. After `Pending`, the carrier does.
         let calls = out.calls;
-        // A job that runs comes by for what is held; but not if it waits for the carrier: it may be
-        // this attempt that the carrier has answered.
-        let comes_by = out.held_since().is_some() && !out.waits_for_carrier || poll.is_pending();
-        if out.pending() > 0 && !(out.lingering && comes_by) {
+        let deprived = out.waits_for_carrier && poll.is_ready();
+        // Else a job that runs comes by for what is held.
+        let comes_by = out.lingering && (out.held_since().is_some() || poll.is_pending());
+        if deprived || out.pending() > 0 && !comes_by {
             self.shared.linger_on(out);
         }
         self.calls = calls;

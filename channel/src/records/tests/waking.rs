@@ -111,6 +111,10 @@ impl Drop for Manual {
 
 impl Manual {
     fn connection(&self) -> Connection {
+        self.connection_with(&lingering(LIMIT), Vec::new())
+    }
+
+    fn connection_with(&self, options: &Options, ahead: Vec<u8>) -> Connection {
         let connection = Connection {
             source: Box::new(ManualSource {
                 line: self.inbound.clone(),
@@ -121,7 +125,7 @@ impl Manual {
             peer: Endpoint::new("test", "peer").unwrap(),
             carrier: Carrier::Bytes,
         };
-        wrap(connection, &lingering(LIMIT), Vec::new())
+        wrap(connection, options, ahead)
     }
 
     fn arrive(&self, bytes: &[u8]) {
@@ -175,6 +179,53 @@ fn a_rest_leaves_also_when_the_job_that_waits_has_lost_its_wake_up() {
     drop(line);
     waker.into_iter().for_each(Waker::wake);
     eventually("the rest leaves", || carrier.sent() == 44 + 14);
+}
+
+// shows C8: nor does it wait, and the process with it, when somebody else has sent all there was.
+#[test]
+fn a_job_that_waits_ends_when_another_has_used_its_room() {
+    for by_receipt in [false, true] {
+        let carrier = Manual::default();
+        let mut a = carrier.connection();
+        carrier.make_room(10);
+        assert!(now(|cx| a.sink.poll_write(cx, &[IoSlice::new(&[1; 40])])).is_ready());
+        eventually("the job waits for room", || {
+            carrier.outbound.lock().waker.is_some()
+        });
+        // Room comes, and is used before the carrier gets to say so.
+        carrier.make_room(100);
+        if by_receipt {
+            drop(a.source);
+        } else {
+            assert!(now(|cx| a.sink.poll_write(cx, &[IoSlice::new(&[2; 10])])).is_ready());
+        }
+        assert!(carrier.sent() > 44);
+        crate::linger(LIMIT).unwrap();
+    }
+}
+
+// shows C2
+#[test]
+fn a_writer_is_woken_when_a_reader_used_the_room() {
+    let carrier = Manual::default();
+    let options = lingering(LIMIT).with_coalescing(LIMIT);
+    let mut a = carrier.connection_with(&options, vec![0; 4]);
+    let writer = Arc::new(Count::default());
+    let write =
+        |a: &mut Connection| with(&writer, |cx| a.sink.poll_write(cx, &[IoSlice::new(b"x")]));
+    // Taken, together with what is ahead of it.
+    assert!(write(&mut a).is_ready());
+    assert!(write(&mut a).is_pending());
+    eventually("the job waits for room", || {
+        carrier.outbound.lock().waker.is_some()
+    });
+    writer.0.store(0, Ordering::SeqCst);
+    // What is held leaves before this side waits for bytes.
+    carrier.make_room(100);
+    assert!(now(|cx| a.source.poll_fill(cx)).is_pending());
+    assert_eq!(carrier.sent(), 4 + 5);
+    assert!(writer.is_woken());
+    crate::linger(LIMIT).unwrap();
 }
 
 // shows C4
