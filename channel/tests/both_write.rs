@@ -10,7 +10,7 @@ use support::{LONG, counter, eventually, pair_of, within};
 const CAPACITY: usize = 64 * 1024;
 
 // shows C2: a side that is about to sleep in its write first tells the other of the room it made.
-// Without that, the other hears of it a millisecond later, from the late look. A look that is on
+// Without that, the other hears of it a millisecond or two later, from the late look. A look that is on
 // its way from an earlier round may come between, so not every round can show it at once.
 #[test]
 fn room_is_told_before_a_writer_sleeps() {
