@@ -65,7 +65,8 @@ impl Shared {
         let discard = before & (LEFT | SOURCE_DROPPED) != 0;
         let look = stream.look(self, discard);
         drop(slot);
-        if look.ready {
+        // There, also whoever discards after the reader.
+        if look.ready || look.more && discard {
             self.wakers.reader.wake();
         }
         // With more to discard, the carrier was not left armed: whoever sleeps has to look again,

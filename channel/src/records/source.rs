@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::inbound::Inbound;
-use super::{CLOSED, ENDED, LEFT, SEALED, SOURCE_DROPPED, Shared, not_connected};
+use super::{CLOSED, ENDED, LEFT, SEALED, SILENT, SOURCE_DROPPED, Shared, discard, not_connected};
+use crate::reception;
 use crate::transport::Source;
 use crate::wait;
 
@@ -301,6 +302,9 @@ impl Drop for RecordSource {
         // Whoever looks at the stream now discards what lies in its way. And the reader's waker is
         // not kept for the time that the rest lingers.
         self.shared.wakers.wake_all();
+        if !self.shared.is_closing() && !self.shared.has_any(ENDED | SILENT) {
+            drop(reception::spawn(discard::run(self.shared.clone())));
+        }
     }
 }
 

@@ -262,3 +262,31 @@ fn after_the_end_of_a_peer_that_has_left_the_first_write_fails() {
     let refused = a.sink.write(&[IoSlice::new(b"x")], limit());
     assert_eq!(kind(refused), io::ErrorKind::BrokenPipe);
 }
+
+// shows C7: a reader that is dropped holds up nobody who writes, though its own side writes nothing more, and what it has
+// written lies unread before the news.
+#[test]
+fn a_dropped_reader_holds_nobody_up() {
+    let (a, b) = wire(64, usize::MAX).ends;
+    let carrier = Arc::downgrade(&a.control);
+    let mut a = wrap(a, &lingering(LIMIT), Vec::new());
+    let mut b = wrap(b, &lingering(LIMIT), Vec::new());
+    write_all(&mut *a.sink, b"unread").unwrap();
+    drop(a.source);
+    for _ in 0..100 {
+        write_all(&mut *b.sink, &[1; 64]).unwrap();
+    }
+    // From here on it is told.
+    assert_eq!(read(&mut *b.source, 9).unwrap(), b"unread");
+    let refused = loop {
+        if let Err(error) = write_all(&mut *b.sink, &[1; 64]) {
+            break error;
+        }
+    };
+    assert_eq!(refused.kind(), io::ErrorKind::BrokenPipe);
+    // It goes on writing; and nothing is held any more when it ends.
+    write_all(&mut *a.sink, b"more").unwrap();
+    assert_eq!(read(&mut *b.source, 9).unwrap(), b"more");
+    drop((a.sink, a.control, b));
+    eventually("nobody holds it", || carrier.strong_count() == 0);
+}

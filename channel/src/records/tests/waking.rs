@@ -315,15 +315,20 @@ fn a_dropped_reader_lets_the_writer_look_past_unread_bytes() {
     assert_eq!(kind(refused), io::ErrorKind::BrokenPipe);
 }
 
-// shows C4
+// shows C4, C7
 #[test]
 fn many_bytes_to_discard_are_discarded_to_the_last() {
-    let carrier = Manual::default();
-    let a = carrier.connection();
-    let small = vec![&b"x"[..]; 1000];
-    carrier.arrive(&[&records(&small)[..], &encode_receipt(0)].concat());
-    a.control.disconnect(Disconnect::Orderly);
-    eventually("the job gets to the receipt", || a.control.peer_closed());
+    for disconnects in [true, false] {
+        let carrier = Manual::default();
+        let a = carrier.connection();
+        let small = vec![&b"x"[..]; 1000];
+        carrier.arrive(&[&records(&small)[..], &encode_receipt(0)].concat());
+        match disconnects {
+            true => a.control.disconnect(Disconnect::Orderly),
+            false => drop(a.source),
+        }
+        eventually("the job gets to the receipt", || a.control.peer_closed());
+    }
 }
 
 // shows C6
