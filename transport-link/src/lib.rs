@@ -6,7 +6,8 @@
 //! is a device's name, its [`Settings`], and the [`Device`] that opens a [`Link`]. A link over file descriptors is
 //! [`Descriptor`], on which the driver sleeps itself; one that has a single descriptor for all its news (an epoll, an
 //! eventfd) says so by [`Descriptors::News`]; one that can only be read and written with blocking calls is
-//! [`Halves`], at the price of two threads. One with buffers of its own can [lend](Link::lends) them. Both ends need the same [`Settings::noise`]; all else may differ.
+//! [`Halves`], at the price of two threads. One with buffers of its own can [lend](Link::lends) them. Both ends need
+//! the same [`Settings::noise`]; all else may differ.
 //!
 //! # A device's driver
 //!

@@ -101,8 +101,9 @@ impl Aio {
         };
         let control: *mut Control = &raw mut slot.control;
         let mut list = [control];
-        // SAFETY: the list has one control block, which stays where it is, as does the buffer that it names: a slot's
-        // memory is never moved, and a lent buffer neither used nor freed until the kernel has given it back.
+        // SAFETY: the list has one control block, which stays where it is, as does the buffer that it names, with at
+        // most all of its length (asserted above): a slot's memory is never moved, and a lent buffer neither used nor
+        // freed until the kernel has given it back.
         let taken = unsafe {
             let one: c_long = 1;
             libc::syscall(libc::SYS_io_submit, self.id, one, list.as_mut_ptr())

@@ -195,8 +195,9 @@ impl Bulk for Transfers {
         };
         let raw = transfer.as_ptr();
         // SAFETY: the transfer is allocated and not under way, so it is this function's alone. (No reference to it is
-        // made: a new one has no callback yet, which in Rust a function pointer always is.) The handle outlives it:
-        // the drop waits for what is under way, and closes the handle after that.
+        // made: a new one has no callback yet, which in Rust a function pointer always is.) The buffer has at least
+        // that length (asserted above). The handle outlives it: the drop waits for what is under way, and closes the
+        // handle after that.
         let code = unsafe {
             (*raw).dev_handle = self.handle.as_raw();
             (*raw).flags = 0;
