@@ -1,4 +1,5 @@
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -116,4 +117,23 @@ fn a_writer_that_rests_has_what_comes_discarded() {
         }
     }
     assert_eq!(read, written);
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+// shows C7: the same, for a job that sleeps when the reader is dropped: it is to look again.
+#[test]
+fn a_dropped_reader_wakes_the_background_job() {
+    let (ours, _theirs) = pair();
+    let job = Arc::<Woken>::default();
+    ours.wakers.flusher.set(&Waker::from(job.clone()));
+    ours.source_dropped();
+    assert!(job.0.load(Ordering::SeqCst));
 }
