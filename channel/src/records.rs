@@ -47,7 +47,8 @@
 //!
 //! A write to a peer that has left is taken (`Ok`) until its RECEIPT has arrived and was looked at:
 //! on a bare byte stream nobody can know earlier. The peer's linger job discards such bytes, or its
-//! closed carrier does; or a job of their own (`discard`) while it writes on. They are not in the receipt's count; who must know awaits the receipt.
+//! closed carrier does; or a job of their own (`discard`) while it writes on. They are not in the
+//! receipt's count; who must know awaits the receipt.
 //!
 //! # What must never happen here
 //!

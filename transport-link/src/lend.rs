@@ -17,7 +17,8 @@ pub trait Lend {
     fn consume(&mut self, n: usize);
 
     /// Room for what is to be sent next, at least [`MIN_TRANSMIT`](crate::MIN_TRANSMIT) bytes, whatever they hold.
-    /// Whoever asks need not use it, and gets it again. While there is none, nothing is flushed. Errors as with [`poll_write`](crate::Link::poll_write).
+    /// Whoever asks need not use it, and gets it again. While there is none, nothing is flushed. Errors as with
+    /// [`poll_write`](crate::Link::poll_write).
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&mut [u8]>>;
 
     /// Sends the first `n` bytes of the room, all of them: at least one, and at most what was lent. After that, it is
