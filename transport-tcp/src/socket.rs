@@ -339,4 +339,4 @@ impl Socket {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

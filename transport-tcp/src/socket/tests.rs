@@ -44,7 +44,13 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 #[derive(Default)]
-struct Woken(AtomicBool);
+pub(crate) struct Woken(AtomicBool);
+
+impl Woken {
+    pub(crate) fn is(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
@@ -71,7 +77,7 @@ fn a_writer_that_waits_hears_that_nobody_reads_any_more() {
     write();
     woken.0.store(false, Ordering::SeqCst);
     drop(source);
-    assert!(woken.0.load(Ordering::SeqCst));
+    assert!(woken.is());
     write();
     far.write_all(&vec![2; 32 << 20]).unwrap();
 }

@@ -1,5 +1,4 @@
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use transport_reactor::within;
 
 use super::*;
 use crate::socket::Stream;
+use crate::socket::tests::Woken;
 use crate::tls::session::tests::sides;
 
 /// Far more than anything here takes.
@@ -119,15 +119,6 @@ fn a_writer_that_rests_has_what_comes_discarded() {
     assert_eq!(read, written);
 }
 
-#[derive(Default)]
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 // shows C7: the same, for a job that sleeps when the reader is dropped: it is to look again.
 #[test]
 fn a_dropped_reader_wakes_the_background_job() {
@@ -135,5 +126,5 @@ fn a_dropped_reader_wakes_the_background_job() {
     let job = Arc::<Woken>::default();
     ours.wakers.flusher.set(&Waker::from(job.clone()));
     ours.source_dropped();
-    assert!(job.0.load(Ordering::SeqCst));
+    assert!(job.is());
 }
