@@ -41,8 +41,6 @@ pub(super) struct Pair {
     packets: (usize, usize),
     /// Something was sent in this session.
     spoken: bool,
-    /// The session is over, and what was to be received is being given back.
-    over: bool,
     /// Behind `aio`: an endpoint with transfers cannot be halted.
     _goodbye: Option<Goodbye>,
     ends: Arc<Endpoints>,
@@ -82,7 +80,6 @@ impl Pair {
             sent: VecDeque::new(),
             packets,
             spoken: false,
-            over: false,
             _goodbye: goodbye.then(|| Goodbye {
                 ends: ends.clone(),
                 session,
@@ -123,25 +120,6 @@ impl Pair {
             },
         );
         reaped.map_err(|error| Fault::System(error.to_string()))
-    }
-
-    /// Whether the session is over, and all that was received in it is there to be taken. The kernel ends the
-    /// transfers by itself: all but one that slipped into the session that came next.
-    fn is_over(&mut self) -> bool {
-        if self.ends.ep0.session() == Some(self.session) {
-            return false;
-        }
-        if !std::mem::replace(&mut self.over, true) {
-            for transfer in self
-                .received
-                .iter()
-                .rev()
-                .filter(|transfer| transfer.over.is_none())
-            {
-                self.aio.cancel(transfer.slot);
-            }
-        }
-        self.received.iter().all(|transfer| transfer.over.is_some())
     }
 }
 
@@ -207,11 +185,8 @@ impl Bulk for Pair {
                 _ => self.reap()?,
             }
         }
-        known.map_err(|error| fault(&error))?;
-        match self.is_over() {
-            true => Err(Fault::Gone),
-            false => Ok(()),
-        }
+        // That the session is over is told by its transfers, which the kernel ends with it, behind all that was received.
+        known.map_err(|error| fault(&error))
     }
 
     fn next(&mut self, way: Way) -> Option<Completion> {
