@@ -120,8 +120,9 @@ impl Job {
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Has `waker` woken on the background thread, at a moment from `from` to `until` that suits the thread best: many
-/// that may be a little late cost it one wake-up. Never blocks.
-pub(crate) fn wake_between(from: Instant, until: Instant, waker: Waker) {
+/// that may be a little late cost it one wake-up. Never blocks; nor may the waker. For transports: what is to be done
+/// a little later needs no future.
+pub fn wake_between(from: Instant, until: Instant, waker: Waker) {
     let reception = Reception::get();
     let mut state = reception.state.lock();
     let due = state.timers.join(from, until, waker);

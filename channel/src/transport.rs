@@ -38,7 +38,7 @@ pub use crate::lingering::Lingering;
 
 /// The one background thread of the process, for what transports do there.
 pub mod background {
-    pub use crate::reception::{Sleep, Sleeper, run, sleep_in, sleep_until};
+    pub use crate::reception::{Sleep, Sleeper, run, sleep_in, sleep_until, wake_between};
 }
 
 /// A boxed, sendable future, as object-safe traits return it.

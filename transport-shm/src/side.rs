@@ -42,7 +42,8 @@ const GONE: u8 = 2;
 const LEAVING: u8 = 4;
 
 /// How long a little room may stay unknown to a writer that sleeps: long against the cost of a wake-up, so
-/// that a slow reader of small pieces is not held up by it, and short for a person.
+/// that a slow reader of small pieces is not held up by it, and short for a person. It may take twice as long, so that
+/// channels that have something to look at share the background thread's wake-ups.
 const LATE_LOOK: Duration = Duration::from_millis(1);
 
 pub(crate) struct Side {
@@ -88,6 +89,22 @@ impl Wake for News {
 pub(crate) enum Writer {
     Theirs,
     Ours,
+}
+
+/// A late look: the waker of a timer. Does not keep the side.
+struct Look {
+    side: Weak<Side>,
+    writer: Writer,
+}
+
+impl Wake for Look {
+    fn wake(self: Arc<Self>) {
+        if let Some(side) = self.side.upgrade() {
+            // AcqRel, with the swap in `look_later`.
+            side.late[self.writer as usize].swap(false, Ordering::AcqRel);
+            side.look_for_room(self.writer);
+        }
+    }
 }
 
 impl Side {
@@ -301,20 +318,15 @@ impl Side {
     /// Has a writer woken a little later if it sleeps then and there is room: a reader that freed less than a
     /// quarter may never come back, and the writer may be what it waits for.
     pub(crate) fn look_later(self: &Arc<Self>, writer: Writer) {
-        // AcqRel, with the swap in the job: room that was made before a call that found a look on its way is
+        // AcqRel, with the swap in `Look`: room that was made before a call that found a look on its way is
         // seen by that look.
         if self.late[writer as usize].swap(true, Ordering::AcqRel) {
             return;
         }
         let side = Arc::downgrade(self);
-        background::run(async move {
-            background::sleep_until(Instant::now().checked_add(LATE_LOOK)).await;
-            if let Some(side) = side.upgrade() {
-                // AcqRel, with the swap above.
-                side.late[writer as usize].swap(false, Ordering::AcqRel);
-                side.look_for_room(writer);
-            }
-        });
+        let look = Waker::from(Arc::new(Look { side, writer }));
+        let from = Instant::now() + LATE_LOOK;
+        background::wake_between(from, from + LATE_LOOK, look);
     }
 
     fn look_for_room(&self, writer: Writer) {
