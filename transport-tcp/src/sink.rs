@@ -42,9 +42,11 @@ impl TcpSink {
                 }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => {
-                        // The peer may wait for us to read, and nobody reads any more.
+                        let outbound = self.socket.poll_outbound(cx);
+                        // The peer may wait for us to read, and nobody reads any more. Only now: a reader that is
+                        // dropped after this look finds the waker.
                         self.socket.discard_if_due(true);
-                        ready!(self.socket.poll_outbound(cx))?;
+                        ready!(outbound)?;
                     }
                     io::ErrorKind::Interrupted => {}
                     _ => return Poll::Ready(Err(error)),
