@@ -30,9 +30,9 @@ impl Timers {
     pub(super) fn join(&mut self, from: Instant, until: Instant, waker: Waker) -> Instant {
         let due = self
             .wakers
-            .range((from, 0)..(until, 0))
+            .range((from, 0)..(until.max(from), 0))
             .next()
-            .map_or(until, |(&(due, _), _)| due);
+            .map_or(until.max(from), |(&(due, _), _)| due);
         let number = self.number();
         self.wakers.insert((due, number), waker);
         due
@@ -105,6 +105,9 @@ mod tests {
             assert_eq!(join(&mut timers, start + MS, Duration::ZERO), start + MS);
         }
         assert_eq!(timers.take(start + MS).len(), 2);
+        // Not even that: not before its time.
+        let due = timers.join(start + 3 * MS, start + MS, Waker::noop().clone());
+        assert_eq!(due, start + 3 * MS);
     }
 
     #[test]
