@@ -76,7 +76,8 @@ impl Current {
 
     /// The user did something: who leaves in two steps has its time to linger from the second one.
     fn look(&mut self, now: Duration) {
-        if !self.gone && self.state.is_gone() {
+        let left = self.state.is_gone() || self.state.outbound.is_writer_aborted();
+        if !self.gone && left {
             self.gone = true;
             self.until = now.checked_add(self.state.linger);
         }

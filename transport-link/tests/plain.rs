@@ -137,6 +137,21 @@ fn who_leaves_in_two_steps_lingers_from_the_second() {
     next.read_exact(&mut [0; 1]).unwrap();
 }
 
+// shows B5, T6: who aborts holds the link no longer than who leaves, though its halves are somewhere still.
+#[test]
+fn who_aborts_has_left() {
+    let (server, socket) = listening_with(Options::new().with_linger(Duration::from_millis(50)));
+    let _far = stranger(&socket);
+    let mut aborted = server.accept_timeout(7, LIMIT).unwrap();
+    while aborted.write_timeout(&[4; 4096], A_MOMENT).is_ok() {}
+    aborted.handle().abort();
+    let mut next = stranger(&socket);
+    let mut ours = server.accept_timeout(7, LIMIT).unwrap();
+    ours.write_all(b"y").unwrap();
+    next.read_exact(&mut [0; 1]).unwrap();
+    drop(aborted);
+}
+
 // shows C6, T6: a link that breaks is a lost peer; a dial waits for the device, as with many channels.
 #[test]
 fn a_dial_in_plain_mode() {
