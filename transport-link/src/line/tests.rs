@@ -1,5 +1,8 @@
 //! Moments that hardly ever come: what happens just before the driver goes to sleep.
 
+#[cfg(unix)]
+mod standstill;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
