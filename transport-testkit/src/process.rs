@@ -95,7 +95,8 @@ impl Process {
         self.child.id()
     }
 
-    /// Blocks for the next line that it [tells](tell).
+    /// Blocks for the next line that it [tells](tell), without a limit: a process that hangs is to end by a limit of its
+    /// own, and then this panics.
     #[track_caller]
     pub fn hear(&mut self) -> String {
         let mut line = String::new();
@@ -123,7 +124,7 @@ impl Process {
         self.child.wait().expect("it is ours");
     }
 
-    /// Closes its standard input, and waits until it has ended by itself.
+    /// Closes its standard input, and waits until it has ended by itself, without a limit.
     pub fn ended(&mut self) -> ExitStatus {
         drop(self.stdin.take());
         // Nobody can end who is not listened to.

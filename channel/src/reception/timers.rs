@@ -66,7 +66,8 @@ mod tests {
         timers.join(from, from + slack, Waker::noop().clone())
     }
 
-    // shows T4: many that may be a little late share few moments, and none is earlier or later than it may be.
+    // shows C2, as late looks are such timers: many that may be a little late share few moments, and none is earlier or
+    // later than it may be.
     #[test]
     fn those_with_slack_join() {
         let mut timers = Timers::default();
@@ -86,7 +87,7 @@ mod tests {
         assert!(moments.len() <= 500, "{} moments", moments.len());
     }
 
-    // shows T4: any timer will do, at either end of the slack too; one outside of it is left alone.
+    // shows C2: any timer will do, at either end of the slack too; one outside of it is left alone.
     #[test]
     fn any_timer_is_joined() {
         let start = Instant::now();
